@@ -1,0 +1,1 @@
+"""The contract: every message that crosses a topic, and the topics themselves."""

@@ -1,0 +1,60 @@
+"""What every message shares: a frozen base, identifiers, timestamps and money."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def _parse_rfc3339(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError(
+            "give an RFC 3339 date and time with an offset, like 2026-03-01T09:30:00Z "
+            "or 2026-03-01T10:30:00+01:00"
+        )
+    return datetime.fromisoformat(value.upper())
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    BeforeValidator(_parse_rfc3339),
+    Field(strict=False),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An RFC 3339 date and time with its offset from UTC."""
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""1..128 characters, compared as they are: no trimming, no case folding."""
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""An ISO 4217 code; amounts beside it are integer minor units."""
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+Json = Any
+"""Any JSON value; the contract looks no further."""
+
+
+class Message(BaseModel):
+    """A message that crosses a topic: frozen, unknown top-level fields ignored.
+
+    Values are taken as JSON types them: an integer serves as a float, but a string
+    never as a number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)

@@ -1,0 +1,60 @@
+"""Topics of learning: ``training-examples``, ``model-snapshots``, ``model-checkpoints``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Message, Probability, Timestamp
+from schemas.events import JsonObject
+
+FeatureValue = float | str
+
+
+class TrainingExample(Message):
+    """A vector that a lead was scored with, and the label that came later.
+
+    ``p_convert`` is what was predicted at the time, so that every reported loss is of a
+    prediction made before its label was known.
+    """
+
+    type: Literal["training_example"] = "training_example"
+    model: str
+    lead_id: str
+    x: dict[str, FeatureValue]
+    y: bool
+    weight: Annotated[float, Field(gt=0)]
+    p_convert: Probability
+    occurred_at: Timestamp
+    labelled_at: Timestamp
+
+
+class ModelSnapshot(Message):
+    """What a scorer needs of one version: data, never code."""
+
+    type: Literal["model_snapshot"] = "model_snapshot"
+    model: str
+    version: str
+    snapshot_schema: int
+    library: str
+    examples: int
+    positives: int
+    state: JsonObject
+
+
+class ServingVersion(Message):
+    """Which version of a model serves (key ``name/serving``) or is pinned (``name/pin``)."""
+
+    type: Literal["serving_version"] = "serving_version"
+    model: str
+    version: str
+
+
+class ModelCheckpoint(Message):
+    """The learner's whole state, and the offset of ``training-examples`` that comes next."""
+
+    type: Literal["model_checkpoint"] = "model_checkpoint"
+    model: str
+    next_offset: int
+    checkpoint_schema: int
+    library: str
+    state: JsonObject

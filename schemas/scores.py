@@ -1,0 +1,44 @@
+"""Topic ``lead-scores``: a lead's score changed, and why."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Message, Probability, Timestamp
+
+Tier = Literal["hot", "warm", "cold"]
+Score = Annotated[float, Field(ge=0, le=100)]
+
+
+class Reason(Message):
+    """What one feature adds to the log-odds of ``p_convert``."""
+
+    feature: str
+    contribution: float
+
+
+class ScoreChanged(Message):
+    """A lead's score moved by the configured amount, its tier changed, or it is the first.
+
+    ``reasons`` sum to the log-odds of ``p_convert``: the largest contributions by name,
+    the rest as ``other``, and ``baseline``, which every lead starts from.
+    ``model_weight`` is the share of the learned model in the log-odds; the rest comes from
+    the rule points, so 0 says that nothing has been learned yet.
+    """
+
+    type: Literal["score_changed"] = "score_changed"
+    lead_id: str
+    score: Score
+    previous_score: Score | None
+    p_convert: Probability
+    p_low: Probability
+    p_high: Probability
+    points: float
+    tier: Tier
+    previous_tier: Tier | None
+    reasons: tuple[Reason, ...]
+    model: str
+    model_version: str
+    model_weight: Probability
+    cause_event_id: str
+    occurred_at: Timestamp

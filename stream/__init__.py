@@ -1,0 +1,1 @@
+"""leadstream: leads scored while they act."""

@@ -1,0 +1,1 @@
+"""Loops: take a batch, call the decisions, send."""

@@ -1,0 +1,1 @@
+"""Decisions: (lead state, event, models, now) -> (lead state, outputs). Pure."""
