@@ -14,9 +14,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-_RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+# Also published in the JSON Schemas; \d would take the digits of any script in Python.
+_RFC3339_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-5][0-9])$"
 )
+_RFC3339 = re.compile(_RFC3339_PATTERN)
 
 
 def _parse_rfc3339(value: Any) -> datetime:
@@ -34,7 +37,7 @@ Timestamp = Annotated[
     AwareDatetime,
     BeforeValidator(_parse_rfc3339),
     Field(strict=False),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _RFC3339_PATTERN}),
 ]
 """An RFC 3339 date and time with its offset from UTC."""
 
@@ -54,7 +57,7 @@ class Message(BaseModel):
     """A message that crosses a topic: frozen, unknown top-level fields ignored.
 
     Values are taken as JSON types them: an integer serves as a float, but a string
-    never as a number.
+    never as a number. Numbers are finite, since JSON has no others.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)

@@ -1,24 +1,10 @@
 """What every input event carries: who, when, and in which context."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from schemas.base import Identifier, Json, Message, Timestamp
-
-
-class Campaign(Message):
-    """The campaign that brought the visitor."""
-
-    source: str | None = None
-    medium: str | None = None
-    name: str | None = None
-
-
-class Context(Message):
-    """Where and how the event happened; everything is optional, further keys are kept."""
-
-    locale: str | None = None
-    timezone: str | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    campaign: Campaign | None = None
 
 
 class Event(Message):
@@ -29,7 +15,13 @@ class Event(Message):
 
     event_id: Identifier
     occurred_at: Timestamp
-    context: Context | None = None
+    context: Annotated[
+        Json,
+        Field(
+            description="Where and how it happened: locale, timezone, ip, user_agent, "
+            "campaign {source, medium, name}; any JSON is taken."
+        ),
+    ] = None
 
 
 class LeadEvent(Event):

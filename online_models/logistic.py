@@ -1,0 +1,180 @@
+"""Online logistic regression over numbers and text: scaler, one-hot, AdaGrad."""
+
+import math
+from typing import Any
+
+import river
+from river import linear_model, optim, preprocessing
+
+from online_models.protocols import Features
+
+SNAPSHOT_SCHEMA = 1
+CHECKPOINT_SCHEMA = 1
+CLIP = 5.0
+"""Standardised values are kept within this many standard deviations."""
+
+_SCALED_AS_THEY_ARE = ("count:", "count_1d:", "count_7d:")
+
+
+class ModelFormatError(ValueError):
+    """A stored model does not fit this release; the former one stays in use."""
+
+
+def library() -> str:
+    """Return the library and version that states are made with."""
+    return f"river {river.__version__}"
+
+
+def is_scaled(name: str) -> bool:
+    """Tell whether a numeric feature is standardised.
+
+    Log counts are not: they share a unit, and a lead that lacks one must differ from a lead
+    that has it, which centring on those that have it would undo.
+    """
+    return not name.startswith(_SCALED_AS_THEY_ARE)
+
+
+class OnlineLogisticRegression:
+    """River's logistic regression behind its scaler, with text as one-hot categories.
+
+    Parameters
+    ----------
+    learning_rate
+        AdaGrad's step (Duchi, Hazan and Singer 2011).
+    l2
+        Ridge penalty per example.
+    max_features
+        Features beyond this many are ignored, so that ids in a text field cannot fill the memory.
+
+    Examples
+    --------
+    >>> model = OnlineLogisticRegression()
+    >>> for _ in range(200):
+    ...     model.learn_one({"last": "form_fill:demo_request"}, True)
+    ...     model.learn_one({"last": "page_view:careers"}, False)
+    >>> model.predict_proba_one({"last": "form_fill:demo_request"}) > 0.8
+    True
+    >>> round(model.predict_proba_one({"last": "never seen"}), 1)
+    0.5
+    """
+
+    def __init__(
+        self, learning_rate: float = 0.1, l2: float = 0.0, max_features: int = 20_000
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.l2 = l2
+        self.max_features = max_features
+        self.positives = 0
+        self.negatives = 0
+        self.ignored_features = 0
+        self._scaler = preprocessing.StandardScaler()
+        self._regression = linear_model.LogisticRegression(
+            optimizer=optim.AdaGrad(learning_rate), l2=l2
+        )
+
+    def learn_one(self, x: Features, y: bool, weight: float = 1.0) -> None:
+        """Learn from one labelled vector; a weight stands for that many like it."""
+        numeric = {k: v for k, v in x.items() if not isinstance(v, str) and is_scaled(k)}
+        self._scaler.learn_one(numeric)
+        z = self._transform(x)
+        known = self._regression.weights
+        if len(known) + len(z) > self.max_features:
+            kept = {k: v for k, v in z.items() if k in known}
+            self.ignored_features += len(z) - len(kept)
+            z = kept
+        self._regression.learn_one(z, y, w=weight)
+        if y:
+            self.positives += 1
+        else:
+            self.negatives += 1
+
+    def predict_proba_one(self, x: Features) -> float:
+        """Return the probability of True."""
+        return float(self._regression.predict_proba_one(self._transform(x)).get(True, 0.5))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return weights with the scaling they stand for; zero weights are left out.
+
+        ``numeric``: name -> [weight, mean, 1 / standard deviation]; ``plain``: log counts
+        and categories -> weight.
+        """
+        numeric, plain = {}, {}
+        means, variances = self._scaler.means, self._scaler.vars
+        for name, weight in self._regression.weights.items():
+            if not weight:
+                continue
+            if name in means:
+                deviation = math.sqrt(variances[name])
+                if deviation:
+                    numeric[name] = [weight, means[name], 1.0 / deviation]
+            else:
+                plain[name] = weight
+        return {
+            "schema": SNAPSHOT_SCHEMA,
+            "library": library(),
+            "positives": self.positives,
+            "negatives": self.negatives,
+            "intercept": float(self._regression.intercept),
+            "numeric": numeric,
+            "plain": plain,
+        }
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return the whole state: counts, scaler, weights, intercept and AdaGrad's sums."""
+        optimizer = self._regression.optimizer
+        return {
+            "schema": CHECKPOINT_SCHEMA,
+            "library": library(),
+            "positives": self.positives,
+            "negatives": self.negatives,
+            "ignored_features": self.ignored_features,
+            "means": dict(self._scaler.means),
+            "vars": dict(self._scaler.vars),
+            "counts": dict(self._scaler.counts),
+            "weights": dict(self._regression.weights),
+            "intercept": float(self._regression.intercept),
+            "squares": {k: float(v) for k, v in optimizer.g2.items()},
+            "iterations": optimizer.n_iterations,
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], **parameters: Any) -> "OnlineLogisticRegression":
+        """Rebuild a model from its checkpoint; it goes on as if nothing had happened.
+
+        Raises
+        ------
+        ModelFormatError
+            If the checkpoint is of another schema or River version.
+        """
+        if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != library():
+            raise ModelFormatError(
+                f"checkpoint of schema {state.get('schema')!r} by {state.get('library')!r}; this "
+                f"release reads {CHECKPOINT_SCHEMA} by {library()!r}: the model is learned anew "
+                "from the examples that are kept"
+            )
+        model = cls(**parameters)
+        model.positives, model.negatives = state["positives"], state["negatives"]
+        model.ignored_features = state["ignored_features"]
+        scaler, regression = model._scaler, model._regression
+        scaler.means.update(state["means"])
+        scaler.vars.update(state["vars"])
+        scaler.counts.update(state["counts"])
+        regression.intercept = state["intercept"]
+        regression._weights.update(state["weights"])
+        regression.optimizer.g2.update(state["squares"])
+        regression.optimizer.n_iterations = state["iterations"]
+        return model
+
+    def _transform(self, x: Features) -> dict[str, float]:
+        z: dict[str, float] = {}
+        numeric: dict[str, float] = {}
+        for name, value in x.items():
+            if isinstance(value, str):
+                z[f"{name}={value}"] = 1.0
+            elif is_scaled(name):
+                numeric[name] = value
+            else:
+                z[name] = value
+        for name, value in self._scaler.transform_one(numeric).items():
+            z[name] = max(-CLIP, min(CLIP, value))
+        return z

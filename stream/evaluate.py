@@ -1,0 +1,183 @@
+"""The same events through the same decisions without Kafka, and how good the scores were."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from online_models import metrics
+from schemas import topics
+from stream.lead.house import House
+from stream.lead.learner import Learner
+from stream.lead.outputs import Origin, Output
+from stream.lead.partition import Partition
+from stream.lead.routing import Router
+from stream.models import P_CONVERT, SnapshotStore, build_model
+
+SNAPSHOT_EVERY_EXAMPLES = 20
+
+
+@dataclass(slots=True)
+class LogEntry:
+    """A record of a log that is held in memory."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+class OfflineStream:
+    """route, score and learn in one loop: what the agents do, in the order of arrival.
+
+    Parameters
+    ----------
+    house
+        The rules of the house.
+    email_key
+        The secret that email addresses are hashed with.
+    received_s
+        The receiver's clock, epoch seconds: events beyond it are from the future.
+    """
+
+    def __init__(self, house: House, email_key: bytes, received_s: float) -> None:
+        self.store = SnapshotStore()
+        self.partition = Partition(house, self.store)
+        self.learner = Learner(P_CONVERT, build_model(None))
+        self.outcomes: Counter[str] = Counter()
+        self.outputs: Counter[str] = Counter()
+        self._router = Router(email_key, replayed=True)
+        self._received_s = received_s
+        self._offset = 0
+        self._examples = 0
+        self._arrived: Counter[str] = Counter()
+
+    def feed(self, topic: str, value: bytes, key: bytes | None = None) -> list[tuple[str, float]]:
+        """Take in one event; return the leads scored by it, with ``p_convert``."""
+        waiting = deque([(topic, key, value)])
+        scored: list[tuple[str, float]] = []
+        while waiting:
+            name, record_key, record_value = waiting.popleft()
+            origin = Origin(name, 0, self._arrived[name], self._received_s)
+            self._arrived[name] += 1
+            routed = self._router.route(record_key, record_value, origin)
+            self.outcomes[routed.outcome] += 1
+            for output in routed.outputs:
+                self._settle(output, waiting, scored)
+        return scored
+
+    def _settle(
+        self,
+        output: Output,
+        waiting: deque[tuple[str, bytes | None, bytes]],
+        scored: list[tuple[str, float]],
+    ) -> None:
+        self.outputs[output.topic] += 1
+        if output.topic == topics.LEAD_EVENTS.name:
+            self._append(output)
+            batch = self.partition.take()
+            scored += batch.scored
+            for further in batch.outputs:
+                self._settle(further, waiting, scored)
+        elif output.topic == topics.LEAD_FORWARDS.name:
+            waiting.append((output.topic, output.key, output.value))
+        elif output.topic == topics.TRAINING_EXAMPLES.name:
+            self.learner.learn(output.value, self._examples)
+            self._examples += 1
+            if self._examples % SNAPSHOT_EVERY_EXAMPLES == 0:
+                self._publish()
+
+    def _publish(self) -> None:
+        version = self.learner.version
+        former = self.store.serving(P_CONVERT)
+        self.store.put(f"{P_CONVERT}/{version}", {"state": self.learner.model.snapshot()})
+        self.store.put(f"{P_CONVERT}/serving", {"version": version})
+        self.partition.versions[P_CONVERT] = version
+        if former is not None:
+            self.store.put(f"{P_CONVERT}/{former}", None)
+
+    def _append(self, output: Output) -> None:
+        entry = LogEntry(
+            self._offset, int(self._received_s * 1000), output.key, output.value, output.headers
+        )
+        self._offset += 1
+        self.partition.apply(entry)
+
+
+def evaluate(
+    lines: Iterable[tuple[str, bytes]], house: House, email_key: bytes, received_s: float
+) -> dict[str, Any]:
+    """Score every event before its lead's outcome is known, and compare.
+
+    Every prediction was made before its label: a lead's outcome reaches the model only
+    when its event arrives. Predictions after a lead's first outcome are left out, and so
+    are leads without one, which are counted.
+
+    Parameters
+    ----------
+    lines
+        Topic and value of each event, in the order of arrival.
+
+    Returns
+    -------
+    dict
+        ``auc``, ``log_loss`` (nats) and ``calibration_error`` of each lead's last score before its
+        outcome; ``auc_events`` of every score before an outcome; ``auc_last_fifth`` the same of
+        the last 20 % of leads by first event; counts; ``events_per_s``.
+    """
+    stream = OfflineStream(house, email_key, received_s)
+    predictions: dict[str, list[float]] = {}
+    outcomes: dict[str, bool] = {}
+    events = 0
+    started_s = time.perf_counter()
+    for topic, value in lines:
+        events += 1
+        scored = stream.feed(topic, value)
+        for address, p_convert in scored:
+            if address not in outcomes:
+                predictions.setdefault(address, []).append(p_convert)
+                state = stream.partition.leads[address]
+                if state.outcome is not None:
+                    # This very event was the outcome: what was scored with it knows the label.
+                    outcomes[address] = state.outcome == "won"
+                    predictions[address].pop()
+    elapsed_s = time.perf_counter() - started_s
+    decided = [(outcomes[a], ps) for a, ps in predictions.items() if a in outcomes and ps]
+    last = [(y, ps[-1]) for y, ps in decided]
+    order = list(predictions)
+    newest = set(order[len(order) - len(order) // 5 :])
+    return {
+        "events": events,
+        "leads": len(predictions),
+        "decided": len(decided),
+        "undecided": len(predictions) - len(decided),
+        "positives": sum(y for y, _ in decided),
+        "dead_letters": stream.outputs[topics.DEAD_LETTERS.name],
+        "examples_learned": stream.learner.next_offset,
+        "auc": _rounded(metrics.auc(*_pairs(last))),
+        "log_loss": _rounded(metrics.log_loss(*_pairs(last))),
+        "calibration_error": _rounded(metrics.calibration_error(*_pairs(last))),
+        "auc_events": _rounded(metrics.auc(*_pairs((y, p) for y, ps in decided for p in ps))),
+        "auc_last_fifth": _rounded(
+            metrics.auc(
+                *_pairs(
+                    (outcomes[a], p)
+                    for a, ps in predictions.items()
+                    if a in newest and a in outcomes
+                    for p in ps
+                )
+            )
+        ),
+        "events_per_s": round(events / elapsed_s, 1) if elapsed_s else None,
+    }
+
+
+def _pairs(items: Iterable[tuple[bool, float]]) -> tuple[list[bool], list[float]]:
+    pairs = list(items)
+    return [y for y, _ in pairs], [p for _, p in pairs]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

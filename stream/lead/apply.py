@@ -1,0 +1,105 @@
+"""What an event does to a lead's state: counts, session, profile, stage, consent, points."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stream.lead import points
+from stream.lead.hashing import short_hash
+from stream.lead.house import House
+from stream.lead.kinds import BY_THE_LEAD, ON_THE_WEBSITE, kinds_of, page_of
+from stream.lead.state import (
+    MAX_ATTRIBUTE_CHARACTERS,
+    MAX_ATTRIBUTES,
+    MAX_JOURNEY,
+    MAX_PAGES,
+    MAX_PURPOSES,
+    MAX_RECENT_IDS,
+    LeadState,
+)
+
+
+def is_duplicate(state: LeadState, event_id: str, now_s: float, house: House) -> bool:
+    """Tell whether the lead has had an event of this id, and remember that it has now."""
+    hashed = short_hash(event_id)
+    ids = state.recent_ids
+    seen_s = ids.get(hashed)
+    if seen_s is not None and now_s - seen_s <= house.duplicate_window_s:
+        return True
+    ids.pop(hashed, None)
+    ids[hashed] = now_s
+    while len(ids) > MAX_RECENT_IDS or now_s - next(iter(ids.values())) > house.duplicate_window_s:
+        ids.pop(next(iter(ids)))
+    return False
+
+
+def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
+    """Bring a lead's state up to an event at its own time; a late one counts as of then."""
+    state.events += 1
+    before = points.standing(state.ledger, house.points, at_s)
+    kinds = kinds_of(event)
+    for kind in kinds:
+        state.overflows += not state.counts.add(kind, at_s)
+    if kinds:
+        state.last_kind = kinds[-1]
+    if event["type"] in ON_THE_WEBSITE:
+        _browse(state, event, at_s, house)
+    if event["type"] in BY_THE_LEAD:
+        state.last_active_s = max(state.last_active_s, at_s)
+        state.absence_due_s = state.last_active_s + house.absence_s
+    _learn_of(state, event, at_s, house)
+    points.earn(state.ledger, house.points, event, at_s)
+    earned = sum(points.standing(state.ledger, house.points, at_s).values()) - sum(before.values())
+    if kinds:
+        state.journey.append([at_s, kinds[-1], round(earned, 2)])
+        state.journey.sort(key=lambda step: step[0])
+        del state.journey[:-MAX_JOURNEY]
+
+
+def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
+    if abs(at_s - state.last_web_s) > house.session_gap_s:
+        state.sessions += 1
+    state.last_web_s = max(state.last_web_s, at_s)
+    state.dwell_s += min(event.get("duration_s") or 0.0, house.session_gap_s)
+    if event["type"] == "page_view":
+        page = short_hash(page_of(event["url"]))
+        if page not in state.pages:
+            if len(state.pages) < MAX_PAGES:
+                state.pages.append(page)
+            else:
+                state.overflows += 1
+
+
+def _learn_of(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
+    match event["type"]:
+        case "lead_profile":
+            _update_attributes(state, event["attributes"])
+            points.hold(state.ledger, house.points, state.attributes, at_s)
+        case "stage_change":
+            if at_s >= state.stage_at_s:
+                state.stage, state.stage_at_s = event["stage"], at_s
+        case "consent":
+            if event["purpose"] in state.consent or len(state.consent) < MAX_PURPOSES:
+                state.consent[event["purpose"]] = event["granted"]
+            else:
+                state.overflows += 1
+        case "email_unsubscribe":
+            state.consent["email"] = False
+        case "action_result":
+            state.decisions.pop(event["trigger_id"], None)
+        case "outcome":
+            state.outcome = event["result"]
+
+
+def _update_attributes(state: LeadState, attributes: Mapping[str, Any]) -> None:
+    """Take over scalar attributes; null forgets one. Nested values are no features: left out."""
+    for given_name, value in attributes.items():
+        name = given_name[:MAX_ATTRIBUTE_CHARACTERS]
+        if value is None:
+            state.attributes.pop(name, None)
+        elif isinstance(value, str | int | float):
+            if name not in state.attributes and len(state.attributes) >= MAX_ATTRIBUTES:
+                state.overflows += 1
+                continue
+            state.attributes[name] = (
+                value[:MAX_ATTRIBUTE_CHARACTERS] if isinstance(value, str) else value
+            )

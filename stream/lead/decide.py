@@ -1,0 +1,177 @@
+"""One event of one lead: (state, event, models, now) -> (state, outputs)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas import topics
+from stream.lead import labels, points, triggers
+from stream.lead.apply import apply_event, is_duplicate
+from stream.lead.features import features_of
+from stream.lead.hashing import stable_id
+from stream.lead.house import House
+from stream.lead.merge import merge_into
+from stream.lead.outputs import Output, cloud_event, rfc3339
+from stream.lead.scoring import Scored, Scorer, reasons_of, score_one
+from stream.lead.state import LeadState
+from stream.lead.tiers import tier_of
+from stream.lead.triggers import Cause, Verdict
+
+SETTLED = frozenset({"outcome", "erasure"})
+
+
+@dataclass(slots=True)
+class Decision:
+    """What an event led to. ``p_convert`` is None where nothing was scored."""
+
+    outcome: str
+    outputs: list[Output] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    p_convert: float | None = None
+
+
+def decide_event(
+    state: LeadState,
+    event: Mapping[str, Any],
+    at_s: float,
+    now_s: float,
+    scorer: Scorer | None,
+    house: House,
+) -> Decision:
+    """Apply an event to its lead and decide what goes out.
+
+    Parameters
+    ----------
+    state
+        The lead's state; it is brought up to the event in place.
+    event
+        A valid event of the contract.
+    at_s, now_s
+        The event's own time and the log's time, epoch seconds.
+    scorer
+        The model version that the log says is in use; None before the first.
+    """
+    if is_duplicate(state, event["event_id"], now_s, house):
+        return Decision("duplicate")
+    decision = Decision("applied")
+    if event["type"] == "outcome" and state.outcome != labels.WON:
+        decision.outputs += labels.label_by_outcome(state, event["result"], at_s, house)
+    apply_event(state, event, at_s, house)
+    score_at_s = max(at_s, state.last_at_s)
+    cause = Cause(event["event_id"], at_s)
+    _score(state, cause, score_at_s, now_s, scorer, house, decision, event)
+    state.last_at_s = score_at_s
+    return decision
+
+
+def decide_timers(
+    state: LeadState, now_s: float, scorer: Scorer | None, house: House
+) -> Decision:
+    """Fire a lead's timers that are due: labels by silence, absence, expiry of decisions."""
+    decision = Decision("timers")
+    decision.outputs += labels.label_by_silence(state, now_s, house)
+    triggers.close_expired(state, now_s)
+    if state.absence_due_s is not None and state.absence_due_s <= now_s:
+        due_s, state.absence_due_s = state.absence_due_s, None
+        if state.outcome is None:
+            cause = Cause(stable_id("timer", "absence", rfc3339(due_s)), due_s)
+            _score(state, cause, max(due_s, state.last_at_s), now_s, scorer, house, decision, None)
+    return decision
+
+
+def decide_merge(
+    state: LeadState,
+    other: LeadState,
+    cause: Cause,
+    now_s: float,
+    scorer: Scorer | None,
+    house: House,
+) -> Decision:
+    """Join another history to a lead's, and score what they are together."""
+    merge_into(state, other, house)
+    decision = Decision("merged")
+    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None)
+    return decision
+
+
+def next_due_s(state: LeadState, house: House) -> float | None:
+    """Return when the lead's first timer is due."""
+    times = [decision[3] for decision in state.decisions.values()]
+    label_s = labels.next_label_s(state, house)
+    if label_s is not None:
+        times.append(label_s)
+    if state.absence_due_s is not None:
+        times.append(state.absence_due_s)
+    return min(times, default=None)
+
+
+def score_state(
+    state: LeadState, at_s: float, scorer: Scorer | None, house: House
+) -> tuple[Scored, float, dict[str, float | str]]:
+    """Return a lead's score as of a time, its points, and the features it was scored with."""
+    standing = points.standing(state.ledger, house.points, at_s)
+    total = sum(standing.values())
+    x = features_of(state, at_s, total)
+    return score_one(x, standing, scorer, house), total, x
+
+
+def _score(
+    state: LeadState,
+    cause: Cause,
+    at_s: float,
+    now_s: float,
+    scorer: Scorer | None,
+    house: House,
+    decision: Decision,
+    event: Mapping[str, Any] | None,
+) -> None:
+    scored, total, x = score_state(state, at_s, scorer, house)
+    decision.p_convert = scored.p_convert
+    if event is not None and event["type"] not in SETTLED:
+        labels.keep_sample(state, at_s, scored.p_convert, x, house)
+    former = state.tier
+    tier = tier_of(scored.score, former, house)
+    moved = state.score is None or abs(scored.score - state.score) >= house.score_step
+    state.tier = tier
+    if moved or tier != former:
+        decision.outputs.append(_score_changed(state, scored, total, former, cause))
+        state.score, state.p_convert = scored.score, scored.p_convert
+        state.model_version = scored.version
+    if state.outcome is not None:
+        return  # sales has closed this lead; nothing is to be nurtured
+    if event is None:
+        rules = triggers.rules_met("", None, former, tier)
+        if decision.outcome == "timers":
+            rules.append("absence")
+    else:
+        rules = triggers.rules_met(event["type"], event.get("form_kind"), former, tier)
+    for rule in rules:
+        verdict = triggers.decide(state, rule, cause, scored, now_s, house)
+        decision.verdicts.append(verdict)
+        if verdict.output is not None:
+            decision.outputs.append(verdict.output)
+
+
+def _score_changed(
+    state: LeadState, scored: Scored, total: float, former: str | None, cause: Cause
+) -> Output:
+    body: dict[str, Any] = {
+        "type": "score_changed",
+        "lead_id": state.lead_id,
+        "score": scored.score,
+        "previous_score": state.score,
+        "p_convert": scored.p_convert,
+        "p_low": scored.p_low,
+        "p_high": scored.p_high,
+        "points": round(total, 2),
+        "tier": state.tier,
+        "previous_tier": former,
+        "reasons": reasons_of(scored),
+        "model": labels.MODEL,
+        "model_version": scored.version,
+        "model_weight": scored.model_weight,
+        "cause_event_id": cause.event_id,
+        "occurred_at": rfc3339(cause.at_s),
+    }
+    ce_id = stable_id("score_changed", cause.event_id, state.lead_id)
+    return cloud_event(topics.LEAD_SCORES, state.lead_id, ce_id, body)

@@ -1,0 +1,57 @@
+"""The feature vector that a lead is scored with: a pure function of its state and the time."""
+
+import math
+
+from stream.lead.state import LeadState
+
+Features = dict[str, float | str]
+
+COUNTED = ((0, "count"), (2, "count_1d"), (3, "count_7d"))
+"""Which columns of the decayed counts become features, and under which prefix."""
+
+
+def features_of(state: LeadState, at_s: float, points: float) -> Features:
+    """Return a lead's features as of a time.
+
+    Counts enter as ``log(1 + count)``, plain and with half-lives of one and seven days; times
+    as ``log(1 + seconds)``. Attributes enter as they are: numbers as numbers, with
+    their signed logarithm beside them; text and truth values as categories.
+
+    Parameters
+    ----------
+    state
+        The lead, its counts up to and with the event that is being scored.
+    at_s
+        The time to score at, epoch seconds.
+    points
+        The lead's rule points as of then.
+    """
+    log1p = math.log1p
+    x: Features = {
+        "age": log1p(max(0.0, at_s - state.first_at_s)),
+        "since_last_event": log1p(max(0.0, at_s - state.last_at_s)),
+        "events": log1p(state.events),
+        "sessions": log1p(state.sessions),
+        "dwell": log1p(state.dwell_s),
+        "pages": log1p(len(state.pages)),
+        "points": points,
+        "last": state.last_kind,
+    }
+    if state.stage is not None:
+        x["stage"] = state.stage
+        x["stage_age"] = log1p(max(0.0, at_s - state.stage_at_s))
+    factors = state.counts.factors(at_s)
+    for column, prefix in COUNTED:
+        factor = factors[column]
+        for kind, row in state.counts.counts.items():
+            x[f"{prefix}:{kind}"] = log1p(row[column] * factor)
+    for name, value in state.attributes.items():
+        if isinstance(value, bool):
+            x[f"attribute:{name}"] = "yes" if value else "no"
+        elif isinstance(value, str):
+            x[f"attribute:{name}"] = value
+        else:
+            number = float(value)
+            x[f"attribute:{name}"] = number
+            x[f"attribute_log:{name}"] = math.copysign(log1p(abs(number)), number)
+    return x

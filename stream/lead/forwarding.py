@@ -1,0 +1,149 @@
+"""Histories and events on their way: links, merges and forwarding addresses.
+
+A lead that turns out to be another sends its history there in one piece and becomes a
+forwarding address. What it sends travels on a topic of its own and re-enters through
+``route``, whichever partition the other lead is in.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from schemas import topics
+from stream.lead import decide
+from stream.lead.hashing import stable_id
+from stream.lead.identity import MAX_HOPS
+from stream.lead.outputs import Origin, Output, dead_letter, encode_key
+from stream.lead.state import LeadState
+from stream.lead.triggers import Cause
+
+if TYPE_CHECKING:
+    from stream.lead.partition import Partition, Record
+
+
+class Forwarding:
+    """The part of a partition's fold that moves leads."""
+
+    def __init__(self, partition: "Partition") -> None:
+        self._partition = partition
+
+    def depart(
+        self,
+        address: str,
+        state: LeadState | None,
+        event: Mapping[str, Any],
+        at_s: float,
+        offset: int,
+        record: "Record",
+    ) -> None:
+        """Turn an address into a forwarding address; its history, if any, moves in one piece.
+
+        A visitor known under another name from now on follows the latest name: its former history
+        stays with the lead it was given to. A lead merged after it was merged
+        already passes the order on to where it lives now.
+        """
+        merge = event["type"] == "lead_merge"
+        target = event["into_lead_id" if merge else "to_lead_id"]
+        partition = self._partition
+        if target == address or (state is not None and state.forward_to == target):
+            partition.batch.events[event["type"], "no_change"] += 1
+            return
+        if state is not None and state.forward_to is not None and merge:
+            self.pass_on(state, event, (), offset, record)
+            return
+        if state is not None and state.forward_to is None:
+            cause = stable_id("moved", event["event_id"], address)
+            moved = {
+                "type": "lead_moved",
+                "event_id": cause,
+                "occurred_at": event["occurred_at"],
+                "to_lead_id": target,
+                "path": [address],
+                "state": state.to_json(),
+            }
+            self._send(target, moved)
+        forwarding = LeadState.new(address, at_s)
+        forwarding.forward_to = target
+        partition.touch(forwarding, offset)
+        partition.batch.events[event["type"], "applied"] += 1
+
+    def arrive(self, address: str, event: Mapping[str, Any], at_s: float, offset: int) -> None:
+        """Join a history that moved here to the lead, or send it on to where the lead lives."""
+        partition = self._partition
+        state = partition.leads.get(address)
+        if state is not None and state.offset >= offset:
+            partition.batch.events["lead_moved", "repeated"] += 1
+            return
+        path: Sequence[str] = event["path"]
+        if state is not None and state.forward_to is not None:
+            if not _ends_here(address, state.forward_to, path):
+                onward = {**event, "to_lead_id": state.forward_to, "path": [*path, address]}
+                self._send(state.forward_to, onward)
+                partition.touch(state, offset)
+                partition.batch.events["lead_moved", "forwarded"] += 1
+                return
+            state = None
+        if state is None:
+            state = LeadState.new(address, at_s)
+        other = LeadState.from_json(event["state"])
+        cause = Cause(event["event_id"], at_s)
+        decision = decide.decide_merge(
+            state, other, cause, partition.now_s, partition.scorer(), partition.house
+        )
+        partition.touch(state, offset)
+        partition.carry_out(address, "lead_moved", decision)
+
+    def pass_on(
+        self,
+        state: LeadState,
+        event: Mapping[str, Any],
+        path: Sequence[str],
+        offset: int,
+        record: "Record",
+    ) -> None:
+        """Send an event on to the lead that lives elsewhere now; a chain too long is refused."""
+        partition = self._partition
+        if len(path) >= MAX_HOPS:
+            partition.batch.events[event["type"], "forward_chain"] += 1
+            partition.batch.outputs.append(
+                dead_letter(
+                    Origin(topics.LEAD_EVENTS.name, -1, offset, record.timestamp / 1000.0),
+                    record.key,
+                    record.value or b"",
+                    stage="score",
+                    reason="forward_chain",
+                    field="lead_id",
+                    message=f"{len(path)} forwarding addresses in a row, at most {MAX_HOPS}; "
+                    "merge the leads into one directly",
+                )
+            )
+            return
+        target = state.forward_to or ""
+        self._send(
+            target,
+            {
+                "type": "forwarded",
+                "to_lead_id": target,
+                "path": [*path, state.lead_id],
+                "event": event,
+            },
+        )
+        partition.touch(state, offset)
+        partition.batch.events[event["type"], "forwarded"] += 1
+
+    def _send(self, target: str, body: Mapping[str, Any]) -> None:
+        self._partition.batch.outputs.append(
+            Output(topics.LEAD_FORWARDS.name, encode_key(target), orjson.dumps(body), [])
+        )
+
+
+def _ends_here(address: str, forward_to: str, path: Sequence[str]) -> bool:
+    """Tell whether a history that goes round in a circle of merges settles at this address.
+
+    All members of the circle choose the same one, so that crossing merges meet.
+    """
+    if forward_to not in path:
+        return len(path) >= MAX_HOPS
+    circle = [*path[path.index(forward_to) :], address]
+    return address == min(circle) or len(path) >= 2 * MAX_HOPS

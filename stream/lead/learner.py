@@ -1,0 +1,111 @@
+"""What the learner does with examples: learns each once, in order, and says what it knows."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from online_models.protocols import PropensityModel
+from schemas import topics
+from stream.lead.outputs import Output
+
+
+class Restorer(Protocol):
+    """Builds a model, new or from a checkpoint."""
+
+    def __call__(self, state: Mapping[str, Any] | None) -> PropensityModel:
+        """Return the model; raise ValueError if the checkpoint does not fit."""
+        ...
+
+
+class Learner:
+    """One model and the offset of ``training-examples`` that it learns next.
+
+    The version of a snapshot is that offset, so a learner restarted from a checkpoint gives the
+    same names to the same models.
+
+    Parameters
+    ----------
+    name
+        The model's name.
+    model
+        The model itself.
+    next_offset
+        The offset up to which it has learned.
+    """
+
+    def __init__(self, name: str, model: PropensityModel, next_offset: int = 0) -> None:
+        self.name = name
+        self.model = model
+        self.next_offset = next_offset
+
+    @classmethod
+    def restore(cls, name: str, checkpoint: bytes | None, build: Restorer) -> "Learner":
+        """Go on from a checkpoint, or begin; raises ValueError if the checkpoint does not fit."""
+        if checkpoint is None:
+            return cls(name, build(None))
+        document = orjson.loads(checkpoint)
+        return cls(name, build(document["state"]), document["next_offset"])
+
+    @property
+    def version(self) -> str:
+        """Name what has been learned so far."""
+        return str(self.next_offset)
+
+    def learn(self, value: bytes, offset: int) -> tuple[bool, float] | None:
+        """Learn from one example; return its label and what had been predicted.
+
+        An example learned before is passed over, and None returned.
+        """
+        if offset < self.next_offset:
+            return None
+        example = orjson.loads(value)
+        self.next_offset = offset + 1
+        if example["model"] != self.name:
+            return None
+        self.model.learn_one(example["x"], example["y"], example["weight"])
+        return example["y"], example["p_convert"]
+
+    def snapshot(self) -> list[Output]:
+        """Return the records that publish this version and make it serve."""
+        state = self.model.snapshot()
+        body = {
+            "type": "model_snapshot",
+            "model": self.name,
+            "version": self.version,
+            "snapshot_schema": state["schema"],
+            "library": state["library"],
+            "examples": state["positives"] + state["negatives"],
+            "positives": state["positives"],
+            "state": state,
+        }
+        return [
+            _record(topics.MODEL_SNAPSHOTS, f"{self.name}/{self.version}", body),
+            serving_record(self.name, "serving", self.version),
+        ]
+
+    def checkpoint(self) -> Output:
+        """Return the record that a restart goes on from."""
+        state = self.model.checkpoint()
+        return _record(
+            topics.MODEL_CHECKPOINTS,
+            self.name,
+            {
+                "type": "model_checkpoint",
+                "model": self.name,
+                "next_offset": self.next_offset,
+                "checkpoint_schema": state["schema"],
+                "library": state["library"],
+                "state": state,
+            },
+        )
+
+
+def serving_record(model: str, role: str, version: str) -> Output:
+    """Return the record that makes a version serve (``serving``) or pins it (``pin``)."""
+    body = {"type": "serving_version", "model": model, "version": version}
+    return _record(topics.MODEL_SNAPSHOTS, f"{model}/{role}", body)
+
+
+def _record(topic: topics.Topic, key: str, body: Mapping[str, Any]) -> Output:
+    return Output(topic.name, key.encode(), orjson.dumps(body), [])

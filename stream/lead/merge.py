@@ -1,0 +1,56 @@
+"""Two histories become one: a visitor's state joins the lead that it turned out to be."""
+
+from typing import Any
+
+from stream.lead import points
+from stream.lead.house import House
+from stream.lead.state import (
+    MAX_ATTRIBUTES,
+    MAX_DECISIONS,
+    MAX_JOURNEY,
+    MAX_PAGES,
+    MAX_PURPOSES,
+    MAX_RECENT_IDS,
+    LeadState,
+)
+
+
+def merge_into(state: LeadState, other: LeadState, house: House) -> None:
+    """Add another history to a lead's; what the lead knows of itself wins, sums are sums."""
+    state.first_at_s = min(state.first_at_s, other.first_at_s)
+    state.last_active_s = max(state.last_active_s, other.last_active_s)
+    if other.last_at_s > state.last_at_s:
+        state.last_at_s, state.last_kind = other.last_at_s, other.last_kind or state.last_kind
+    state.overflows += other.overflows + (not state.counts.merge(other.counts))
+    state.events += other.events
+    state.sessions += other.sessions
+    state.last_web_s = max(state.last_web_s, other.last_web_s)
+    state.dwell_s += other.dwell_s
+    state.pages = list(dict.fromkeys(state.pages + other.pages))[:MAX_PAGES]
+    state.attributes = _first(
+        {**state.attributes, **other.attributes, **state.attributes}, MAX_ATTRIBUTES
+    )
+    # A consent withdrawn under either name stays withdrawn.
+    for purpose, granted in other.consent.items():
+        state.consent[purpose] = granted and state.consent.get(purpose, True)
+    state.consent = _first(state.consent, MAX_PURPOSES)
+    if state.stage is None:
+        state.stage, state.stage_at_s = other.stage, other.stage_at_s
+    points.merge(state.ledger, other.ledger, house.points)
+    points.hold(state.ledger, house.points, state.attributes, state.last_at_s)
+    ids = sorted({**other.recent_ids, **state.recent_ids}.items(), key=lambda item: item[1])
+    state.recent_ids = dict(ids[-MAX_RECENT_IDS:])
+    if state.outcome is None:
+        state.outcome = other.outcome
+        state.samples = [*other.samples, *state.samples][: house.samples_per_lead]
+    state.sampled_of += other.sampled_of
+    for rule, at_s in other.triggered_s.items():
+        state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
+    state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
+    if state.last_active_s:
+        state.absence_due_s = state.last_active_s + house.absence_s
+    state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])[-MAX_JOURNEY:]
+
+
+def _first(items: dict[str, Any], most: int) -> dict[str, Any]:
+    return dict(list(items.items())[:most])

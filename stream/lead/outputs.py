@@ -1,0 +1,110 @@
+"""What a decision sends: records for topics, as CloudEvents with ids that repeat with them."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from schemas import topics
+from stream.lead.hashing import stable_id
+
+Headers = list[tuple[str, bytes]]
+
+SOURCE = "/leadstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A record to send: topic name without prefix, key, value, headers."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record stood in its input topic, and when it was received (epoch seconds)."""
+
+    topic: str
+    partition: int
+    offset: int
+    received_s: float
+
+
+def encode_key(address: str) -> bytes:
+    """Return an address as a record key."""
+    return address.encode("utf-8", "surrogatepass")
+
+
+def rfc3339(at_s: float) -> str:
+    """Return epoch seconds as RFC 3339 in UTC, to the microsecond.
+
+    >>> rfc3339(0.5)
+    '1970-01-01T00:00:00.500000Z'
+    """
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def epoch_s(timestamp: str) -> float:
+    """Return an RFC 3339 timestamp, already validated, as epoch seconds."""
+    try:
+        return datetime.fromisoformat(timestamp).timestamp()
+    except ValueError:  # lower-case t and z are valid too, and rare
+        return datetime.fromisoformat(timestamp.upper()).timestamp()
+
+
+def cloud_event(topic: topics.Topic, lead_id: str, ce_id: str, value: dict[str, Any]) -> Output:
+    """Return an output as a CloudEvent 1.0 in Kafka's binary mode."""
+    return Output(
+        topic.name,
+        encode_key(lead_id),
+        orjson.dumps(value),
+        [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", ce_id.encode()),
+            ("ce_source", SOURCE.encode()),
+            ("ce_type", f"leadstream.{value['type']}".encode()),
+            ("ce_time", value["occurred_at"].encode()),
+            ("content-type", b"application/json"),
+        ],
+    )
+
+
+def dead_letter(
+    origin: Origin,
+    key: bytes | None,
+    value: bytes,
+    *,
+    stage: str,
+    reason: str,
+    field: str | None,
+    message: str,
+) -> Output:
+    """Return a refused record, whole, with the reason why.
+
+    Its headers hold the reason only: values may be personal, headers are logged.
+    """
+    received_at = rfc3339(origin.received_s)
+    ce_id = stable_id("dead_letter", origin.topic, str(origin.partition), str(origin.offset))
+    body = {
+        "type": "dead_letter",
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "stage": stage,
+        "reason": reason,
+        "field": field,
+        "message": message,
+        "received_at": received_at,
+        "occurred_at": received_at,
+        "value_base64": b64encode(value).decode(),
+    }
+    output = cloud_event(topics.DEAD_LETTERS, "", ce_id, body)
+    del body["occurred_at"]
+    return Output(
+        output.topic, key or b"", orjson.dumps(body), [*output.headers, ("reason", reason.encode())]
+    )

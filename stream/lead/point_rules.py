@@ -1,0 +1,184 @@
+"""Rule points: which events and attributes earn a lead points, read from one TOML file."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from schemas.topics import INPUTS
+
+EventType = str
+_EVENT_TYPES = frozenset(t for topic in INPUTS for t in topic.types() if t != "cost")
+
+
+class RulesFileError(ValueError):
+    """The rules file cannot be used; the message says line, field and remedy."""
+
+
+class Condition(BaseModel):
+    """What a value must be; given tests must all hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    equals: str | float | bool | None = None
+    contains: Annotated[str, Field(min_length=1)] | None = None
+    one_of: list[str | float] | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _tests_something(self) -> "Condition":
+        if not self.model_fields_set:
+            raise ValueError("give at least one of equals, contains, one_of, at_least, at_most")
+        return self
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a JSON value passes; text is compared without case."""
+        if isinstance(value, str):
+            value = value.casefold()
+        if self.equals is not None and value != _fold(self.equals):
+            return False
+        if self.contains is not None and not (
+            isinstance(value, str) and self.contains.casefold() in value
+        ):
+            return False
+        if self.one_of is not None and value not in [_fold(v) for v in self.one_of]:
+            return False
+        if self.at_least is not None or self.at_most is not None:
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                return False
+            if self.at_least is not None and value < self.at_least:
+                return False
+            if self.at_most is not None and value > self.at_most:
+                return False
+        return True
+
+
+def _fold(value: str | float | bool) -> str | float | bool:
+    return value.casefold() if isinstance(value, str) else value
+
+
+class PointRule(BaseModel):
+    """Points for an event (each time it happens) or for an attribute (while it holds)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    points: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+    event: EventType | None = None
+    where: Mapping[str, Condition] = Field(default_factory=dict)
+    attribute: Annotated[str, Field(min_length=1)] | None = None
+    condition: Condition | None = Field(default=None, alias="is")
+    max_points: Annotated[float, Field(gt=0)] | None = None
+    half_life_s: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "PointRule":
+        if (self.event is None) == (self.attribute is None):
+            raise ValueError("give either event (what happened) or attribute (what is so)")
+        if self.event is not None and self.event not in _EVENT_TYPES:
+            known = ", ".join(sorted(_EVENT_TYPES))
+            raise ValueError(f"event {self.event!r} is none of: {known}")
+        if self.attribute is not None and self.condition is None:
+            raise ValueError(f"say what {self.attribute!r} must be: is = {{ at_least = 50 }}")
+        if self.attribute is not None and (self.where or self.half_life_s or self.max_points):
+            raise ValueError("where, max_points and half_life_s go with event, not with attribute")
+        if self.event is not None and self.condition is not None:
+            raise ValueError("is goes with attribute; for an event give where")
+        return self
+
+
+class PointRules(BaseModel):
+    """All rules of the house, and the range that a lead's points stay in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    schema_version: Literal[1] = 1
+    min_points: float = -100.0
+    max_points: float = 200.0
+    rule: tuple[PointRule, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "PointRules":
+        if self.min_points >= self.max_points:
+            raise ValueError("min_points must be below max_points")
+        names = [r.name for r in self.rule]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two rules are named {name!r}; rename one")
+        return self
+
+    def of_event(self, event_type: str) -> Iterable[PointRule]:
+        """Return the rules for one type of event."""
+        return (r for r in self.rule if r.event == event_type)
+
+
+def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:
+    """Read the rules from TOML.
+
+    Raises
+    ------
+    RulesFileError
+        With file, line, field and remedy, for anything that is not a valid set of rules.
+
+    Examples
+    --------
+    >>> rules = parse_point_rules('''
+    ... [[rule]]
+    ... name = "pricing_page"
+    ... points = 20
+    ... event = "page_view"
+    ... where.url.contains = "/pricing"
+    ... ''')
+    >>> rules.rule[0].points
+    20.0
+    >>> parse_point_rules('[[rule]]\\nname = "x"\\npoints = "many"\\nevent = "page_view"')
+    Traceback (most recent call last):
+    ...
+    stream.lead.point_rules.RulesFileError: rules.toml, line 3: points = 'many': Input should be \
+a valid number. Mend the line, or run with the default rules.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RulesFileError(f"{file_name}: not TOML: {error}. Mend the line.") from None
+    try:
+        return PointRules.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        loc = first["loc"]
+        line = _line_of(text, loc)
+        field = ".".join(str(p) for p in loc[2:] if p != "is") or ".".join(map(str, loc)) or "file"
+        given = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = f"there is no such field; known here: {', '.join(_known(loc))}"
+        raise RulesFileError(
+            f"{file_name}, line {line}: {field}{given}: {message}. "
+            "Mend the line, or run with the default rules."
+        ) from None
+
+
+def _known(loc: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = PointRules if len(loc) == 1 else PointRule
+    if len(loc) > 3:
+        model = Condition
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+def _line_of(text: str, loc: tuple[int | str, ...]) -> int:
+    """Find the line of a field: TOML's parser keeps none, so look for the n-th rule."""
+    lines = text.splitlines() or [""]
+    first, last = 0, len(lines)
+    if len(loc) > 1 and loc[0] == "rule" and isinstance(loc[1], int):
+        heads = [i for i, line in enumerate(lines) if re.match(r"\s*\[\[\s*rule\s*\]\]", line)]
+        if loc[1] < len(heads):
+            first = heads[loc[1]]
+            last = heads[loc[1] + 1] if loc[1] + 1 < len(heads) else len(lines)
+    for name in reversed([p for p in loc if isinstance(p, str)]):
+        for i in range(first, last):
+            if re.search(rf"(^|[\s.{{,\"']){re.escape(name)}[\"']?\s*[.=]", lines[i]):
+                return i + 1
+    return first + 1

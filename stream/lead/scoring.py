@@ -1,0 +1,129 @@
+"""A lead's score and its reasons: the learned model, blended with the rules while it is young."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from stream.lead.features import Features
+from stream.lead.house import House
+
+COLD_VERSION = "0"
+"""The version that scores name while there is no snapshot."""
+
+MAX_REASONS = 6
+
+
+class Scorer(Protocol):
+    """One version of a propensity model, as scorers need it (see ``online_models``)."""
+
+    model: str
+    version: str
+    positives: int
+    negatives: int
+
+    def explain_one(self, x: Features) -> tuple[float, Mapping[str, float]]:
+        """Return the intercept and each feature's contribution; together the log-odds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A lead's score at one moment.
+
+    ``log_odds`` is ``baseline`` plus the sum of ``contributions``.
+    """
+
+    score: float
+    p_convert: float
+    p_low: float
+    p_high: float
+    log_odds: float
+    baseline: float
+    contributions: Mapping[str, float]
+    model_weight: float
+    version: str
+
+
+def logit(p: float) -> float:
+    """Return the log-odds of a probability."""
+    return math.log(p / (1.0 - p))
+
+
+def expit(log_odds: float) -> float:
+    """Return the probability of log-odds, without overflow on either side."""
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)
+
+
+def score_one(
+    x: Features, rule_points: Mapping[str, float], scorer: Scorer | None, house: House
+) -> Scored:
+    r"""Score one feature vector.
+
+    The log-odds are :math:`w \cdot f(x) + (1 - w) \cdot r`: the model's and the rules', the
+    latter the prior base rate with odds doubling every ``points_to_double_odds``. The
+    weight :math:`w = n / (n + s)` grows with the labels learned of the rarer kind, ``n``
+    against ``prior_strength``.
+
+    The score is 100 times the odds relative to those of the base rate, ``r / (1 + r)``: a lead at
+    the base rate scores 50, one with four times its odds 80, whatever the base rate is.
+
+    The interval spans the log-odds plus and minus 1.645 standard errors of the base rate's
+    log-odds (Woolf 1955: variance ``1 / positives + 1 / negatives``): wide while few labels were
+    seen.
+    """
+    per_point = math.log(2.0) / house.points_to_double_odds
+    prior = logit(house.base_rate_prior)
+    if scorer is None:
+        weight, positives, negatives, version = 0.0, 0, 0, COLD_VERSION
+        intercept, learned = 0.0, {}
+    else:
+        positives, negatives, version = scorer.positives, scorer.negatives, scorer.version
+        rarer = min(positives, negatives)
+        weight = rarer / (rarer + house.prior_strength)
+        intercept, learned = scorer.explain_one(x) if weight else (0.0, {})
+    believed = house.prior_strength
+    base_rate = (positives + believed * house.base_rate_prior) / (positives + negatives + believed)
+    contributions: dict[str, float] = {}
+    if weight > 0.0:
+        contributions = {name: weight * c for name, c in learned.items()}
+    if weight < 1.0:
+        for rule, points in rule_points.items():
+            contributions[f"points:{rule}"] = (1.0 - weight) * per_point * points
+    baseline = weight * intercept + (1.0 - weight) * prior
+    # fsum, so that the sum does not depend on the order in which features were met.
+    log_odds = baseline + math.fsum(contributions.values())
+    log_odds = max(-30.0, min(30.0, log_odds))
+    spread = 1.645 * math.sqrt(
+        1.0 / (positives + believed * house.base_rate_prior)
+        + 1.0 / (negatives + believed * (1.0 - house.base_rate_prior))
+    )
+    return Scored(
+        score=round(100.0 * expit(log_odds - logit(base_rate)), 2),
+        p_convert=expit(log_odds),
+        p_low=expit(log_odds - spread),
+        p_high=expit(log_odds + spread),
+        log_odds=log_odds,
+        baseline=baseline,
+        contributions=contributions,
+        model_weight=weight,
+        version=version,
+    )
+
+
+def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
+    """Return the largest contributions by name, the rest as ``other``, and the baseline.
+
+    Together they are the log-odds of ``p_convert``.
+    """
+    ranked = sorted(scored.contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
+    named = [(name, c) for name, c in ranked[:MAX_REASONS] if c]
+    rest = scored.log_odds - scored.baseline - math.fsum(c for _, c in named)
+    reasons = [{"feature": name, "contribution": c} for name, c in named]
+    if len(ranked) > MAX_REASONS or abs(rest) > 1e-9:
+        reasons.append({"feature": "other", "contribution": rest})
+    reasons.append({"feature": "baseline", "contribution": scored.baseline})
+    return reasons

@@ -1,0 +1,139 @@
+"""One lead's state: small, bounded, and the same however the lead got there."""
+
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from stream.lead.decay import DecayedCounts
+from stream.lead.points import Ledger
+
+SCHEMA_VERSION = 1
+
+MAX_KINDS = 64
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE_CHARACTERS = 128
+MAX_PAGES = 64
+MAX_RECENT_IDS = 128
+MAX_JOURNEY = 20
+MAX_DECISIONS = 16
+MAX_PURPOSES = 16
+
+
+class StateFormatError(ValueError):
+    """A stored state cannot be read by this version; says lead, found and expected format."""
+
+
+@dataclass(slots=True)
+class Sample:
+    """A vector that the lead was scored with, kept until its label is known."""
+
+    at_s: float
+    p_convert: float
+    x: dict[str, float | str]
+
+
+@dataclass(slots=True)
+class LeadState:
+    """What is known of one lead.
+
+    Times are epoch seconds of event time. ``offset`` is the last record of the log that was
+    applied, so that a record replayed changes nothing. ``next_due_s`` is the earliest timer.
+    A state with ``forward_to`` is a forwarding address and holds nothing else.
+    """
+
+    lead_id: str
+    first_at_s: float
+    counts: DecayedCounts
+    offset: int = -1
+    last_at_s: float = 0.0
+    last_active_s: float = 0.0
+    last_kind: str = ""
+    events: int = 0
+    sessions: int = 0
+    last_web_s: float = 0.0
+    dwell_s: float = 0.0
+    pages: list[int] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    stage: str | None = None
+    stage_at_s: float = 0.0
+    consent: dict[str, bool] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=dict)
+    recent_ids: dict[int, float] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    sampled_of: int = 0
+    outcome: str | None = None
+    score: float | None = None
+    p_convert: float | None = None
+    model_version: str = ""
+    tier: str | None = None
+    triggered_s: dict[str, float] = field(default_factory=dict)
+    decisions: dict[str, list[Any]] = field(default_factory=dict)
+    absence_due_s: float | None = None
+    journey: list[list[Any]] = field(default_factory=list)
+    overflows: int = 0
+    forward_to: str | None = None
+    next_due_s: float | None = None
+
+    @classmethod
+    def new(cls, lead_id: str, at_s: float) -> "LeadState":
+        """Return the state of a lead first heard of at a time."""
+        return cls(
+            lead_id=lead_id,
+            first_at_s=at_s,
+            last_at_s=at_s,
+            counts=DecayedCounts(at_s, MAX_KINDS),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as plain JSON; what is empty is left out."""
+        document: dict[str, Any] = {"v": SCHEMA_VERSION}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if name == "counts":
+                if value.counts:
+                    document["counts"] = value.counts
+                document["landmark_s"] = value.landmark_s
+            elif name == "recent_ids":
+                if value:
+                    document[name] = [[k, v] for k, v in value.items()]
+            elif name == "samples":
+                if value:
+                    document[name] = [[s.at_s, s.p_convert, s.x] for s in value]
+            elif name not in _DEFAULTS or value != _DEFAULTS[name]:
+                document[name] = value
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "LeadState":
+        """Rebuild a state from ``to_json``.
+
+        Raises
+        ------
+        StateFormatError
+            If the document is of another schema version or lacks what every state has.
+        """
+        version = document.get("v")
+        if version != SCHEMA_VERSION:
+            raise StateFormatError(
+                f"lead state of schema {version!r}, this leadstream reads {SCHEMA_VERSION}; "
+                "run `leadstream state migrate`"
+            )
+        try:
+            values = {k: v for k, v in document.items() if k not in {"v", "counts", "landmark_s"}}
+            values["counts"] = DecayedCounts(
+                document["landmark_s"], MAX_KINDS, document.get("counts")
+            )
+            values["recent_ids"] = dict(values.get("recent_ids", ()))
+            values["samples"] = [Sample(*s) for s in values.get("samples", ())]
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateFormatError(
+                f"lead state of {document.get('lead_id')!r} is broken ({error!r}); "
+                "run `leadstream state repair`"
+            ) from error
+
+
+_DEFAULTS: dict[str, Any] = {
+    f.name: f.default_factory() if f.default_factory is not MISSING else f.default
+    for f in fields(LeadState)
+    if f.default is not MISSING or f.default_factory is not MISSING
+}

@@ -1,0 +1,75 @@
+"""The models that leadstream runs: how each is built, and how its versions are served."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from online_models.linear_scorer import LinearScorer
+from online_models.logistic import OnlineLogisticRegression
+from online_models.protocols import PropensityModel
+from stream.lead.labels import MODEL as P_CONVERT
+
+__all__ = ["P_CONVERT", "SnapshotStore", "build_model"]
+
+
+def build_model(state: Mapping[str, Any] | None) -> PropensityModel:
+    """Return the ``p_convert`` model, new or as its checkpoint has it.
+
+    Raises
+    ------
+    online_models.logistic.ModelFormatError
+        If the checkpoint does not fit this release.
+    """
+    if state is None:
+        return OnlineLogisticRegression()
+    return OnlineLogisticRegression.restore(dict(state))
+
+
+class SnapshotStore:
+    """All kept versions of all models, and which one serves.
+
+    Snapshots are kept as they came and built when first used, so that a version that does
+    not fit is refused only where it is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._snapshots: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._scorers: dict[tuple[str, str], LinearScorer] = {}
+        self._roles: dict[tuple[str, str], str] = {}
+
+    def put(self, key: str, document: Mapping[str, Any] | None) -> None:
+        """Take in a record of ``model-snapshots``; None is its tombstone."""
+        model, _, version = key.rpartition("/")
+        if version in {"serving", "pin"}:
+            if document is None:
+                self._roles.pop((model, version), None)
+            else:
+                self._roles[model, version] = document["version"]
+        elif document is None:
+            self._snapshots.pop((model, version), None)
+            self._scorers.pop((model, version), None)
+        else:
+            self._snapshots[model, version] = document
+
+    def scorer(self, model: str, version: str) -> LinearScorer | None:
+        """Return a version, or None if it is not kept."""
+        scorer = self._scorers.get((model, version))
+        if scorer is None:
+            document = self._snapshots.get((model, version))
+            if document is None:
+                return None
+            scorer = LinearScorer(model, version, document["state"])
+            self._scorers[model, version] = scorer
+        return scorer
+
+    def serving(self, model: str) -> str | None:
+        """Return the version that scores should come from: the pinned one, else the newest."""
+        return self._roles.get((model, "pin")) or self._roles.get((model, "serving"))
+
+    def pinned(self, model: str) -> str | None:
+        """Return the version that is pinned, if any."""
+        return self._roles.get((model, "pin"))
+
+    def versions(self, model: str) -> list[Mapping[str, Any]]:
+        """Return the kept versions' documents, oldest first."""
+        kept = [d for (name, _), d in self._snapshots.items() if name == model]
+        return sorted(kept, key=lambda d: int(d["version"]))

@@ -1,0 +1,67 @@
+"""Nurture mails: who opens them, follows links, bounces, unsubscribes; and mail scanners."""
+
+from random import Random
+from typing import Any
+
+from schemas.topics import DAY_S, EMAIL_EVENTS
+from stream.simulator.personas import Lead, draw_anonymous_id
+from stream.simulator.site import SITE, Step, draw_session, landing_context
+
+SCANNER_USER_AGENT = "Mozilla/5.0 (compatible; MailLinkScanner/2.1; +https://mailgate.example/bot)"
+
+_SENT_AFTER_DAYS = (1, 4, 9, 16, 25)
+_LINKS = (f"{SITE}/product", f"{SITE}/case-studies/bank", f"{SITE}/pricing")
+
+
+def draw_mails(rng: Random, lead: Lead, named_at_s: float) -> list[Step]:
+    """Draw what becomes of the mails that a lead gets once its address is known."""
+    steps: list[Step] = []
+    may_open = rng.random() < 0.8
+    for number, days in enumerate(_SENT_AFTER_DAYS, start=1):
+        sent_s = named_at_s + days * DAY_S + rng.uniform(-0.3, 0.3) * DAY_S
+        message = {
+            "lead_id": lead.lead_id,
+            "campaign_id": f"nurture-{number}",
+            "message_id": f"m-{lead.lead_id[5:]}-{number}",
+        }
+        if number == 1 and rng.random() < 0.04 - 0.03 * lead.intent:
+            return [_step("email_bounce", sent_s + 2, message)]
+        if lead.is_scanner:
+            steps += _scan(rng, sent_s, message)
+        if may_open and rng.random() < 0.12 + lead.persona.mail_ratio + 0.35 * lead.intent:
+            steps += _read(rng, lead, sent_s, message)
+            if steps[-1].body["type"] == "email_unsubscribe":
+                break
+    return steps
+
+
+def _step(kind: str, at_s: float, message: dict[str, str], **more: Any) -> Step:
+    return Step(at_s, EMAIL_EVENTS.name, {"type": kind, **message, **more})
+
+
+def _scan(rng: Random, sent_s: float, message: dict[str, str]) -> list[Step]:
+    context = {"user_agent": SCANNER_USER_AGENT}
+    at_s = sent_s + rng.uniform(1, 6)
+    steps = [_step("email_open", at_s, message, context=context)]
+    for url in _LINKS:
+        at_s += rng.uniform(0.05, 1)
+        steps.append(_step("email_click", at_s, message, url=url, context=context))
+    return steps
+
+
+def _read(rng: Random, lead: Lead, sent_s: float, message: dict[str, str]) -> list[Step]:
+    at_s = sent_s + rng.lognormvariate(9.3, 1.2)
+    context = lead.context
+    steps = [_step("email_open", at_s, message, context=context)]
+    if rng.random() < 0.1 + 0.3 * lead.intent:
+        at_s += rng.uniform(5, 90)
+        steps.append(_step("email_click", at_s, message, url=rng.choice(_LINKS), context=context))
+        # A mail is often read on another device than the one that filled the form.
+        if rng.random() < 0.3:
+            lead.anonymous_ids.append(draw_anonymous_id(rng))
+        ids = {"lead_id": lead.lead_id, "anonymous_id": lead.anonymous_ids[-1]}
+        landing = landing_context(lead, "email", message["campaign_id"])
+        steps += draw_session(rng, lead, ids, at_s + 1, landing)[0]
+    elif rng.random() < 0.1 * (1 - lead.intent):
+        steps.append(_step("email_unsubscribe", at_s + 20, message, context=context))
+    return steps

@@ -1,0 +1,221 @@
+"""The simulation: journeys of all leads merged into one stream, in order of arrival."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from heapq import heappop, heappush, heapreplace
+from itertools import islice
+from random import Random
+
+import orjson
+
+from schemas.topics import CRM_UPDATES, LEAD_ACTIVITIES, PAGE_VIEWS
+from stream.simulator.arrivals import arrival_times_s
+from stream.simulator.costs import daily_costs
+from stream.simulator.imperfections import FlawDraw, Imperfections
+from stream.simulator.journey import Journey, draw_journey
+from stream.simulator.site import Step
+from stream.simulator.truth import Flaw, LeadTruth, Truth
+
+VISITORS_PER_DAY = 32.0
+# Each sender keys in its own way, or not at all.
+_KEY_FIELDS = {
+    PAGE_VIEWS.name: "anonymous_id",
+    CRM_UPDATES.name: "lead_id",
+    LEAD_ACTIVITIES.name: "event_id",
+}
+_CRM_ZONE = timezone(timedelta(hours=2))
+
+_Pending = tuple[float, int, LeadTruth | None, Iterator[Step], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedEvent:
+    """One record for an input topic.
+
+    Parameters
+    ----------
+    topic
+        The topic's name, without the configured prefix.
+    key
+        Whatever its sender keys by; None for no key.
+    value
+        The contract's JSON, or what a flaw made of it.
+    arrives_at
+        Epoch seconds, on the axis of event time, at which it reaches Kafka.
+    flaw
+        What is wrong with it; None for a proper event.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    arrives_at: float
+    flaw: Flaw | None
+
+
+@dataclass(kw_only=True)
+class Simulation:
+    """Simulated leads as a stream of events; equal arguments give equal bytes.
+
+    Reading it again begins anew, with a new ``truth``.
+
+    Parameters
+    ----------
+    events
+        How many events to yield, flawed ones included; None for no end.
+    seed
+        Seed of all randomness.
+    start
+        When the first visitors arrive; needs an offset.
+    visitors_per_day
+        New visitors, of whom seven in ten get a name. None takes 32, at which 20,000 events
+        span ten weeks, and fewer for fewer events, so that those still see outcomes.
+    imperfections
+        The shares of flaws.
+    keep_truth
+        False drops the truth of each lead, which grows with the number of leads.
+    truth
+        The truth about the events read so far.
+    active_leads
+        Leads with events still to come.
+
+    Examples
+    --------
+    >>> simulation = Simulation(events=100, seed=1, start=datetime(2026, 1, 1, tzinfo=UTC))
+    >>> len(list(simulation)), simulation.truth.events
+    (100, 100)
+    """
+
+    events: int | None
+    seed: int
+    start: datetime
+    visitors_per_day: float | None = None
+    imperfections: Imperfections = field(default_factory=Imperfections)
+    keep_truth: bool = True
+    truth: Truth = field(init=False, default_factory=Truth)
+    active_leads: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None:
+            raise ValueError(f"start={self.start.isoformat()}: give it an offset from UTC")
+        if self.visitors_per_day is None:
+            share = 1.0 if self.events is None else self.events / 20_000
+            self.visitors_per_day = VISITORS_PER_DAY * min(1.0, max(0.25, share))
+        elif self.visitors_per_day <= 0:
+            raise ValueError(f"visitors_per_day={self.visitors_per_day}: give more than 0")
+
+    def __iter__(self) -> Iterator[SimulatedEvent]:
+        self.truth = Truth()
+        return islice(self._arrivals(self.truth), self.events)
+
+    def _arrivals(self, truth: Truth) -> Iterator[SimulatedEvent]:
+        # Randomness of its own, so that the same leads live with and without flaws.
+        rng = Random(f"{self.seed}/imperfections")  # noqa: S311 - repeatable, not secret
+        flaws = FlawDraw(self.imperfections, rng)
+        delayed: list[tuple[float, int, SimulatedEvent, LeadTruth | None, str | None]] = []
+        number = 0
+        for step, lead in self._occurrences(truth):
+            at_s = round(step.at_s, 3)
+            while delayed and delayed[0][0] <= at_s:
+                _, _, event, owner, lead_id = heappop(delayed)
+                self._record(truth, event, owner, lead_id)
+                yield event
+            topic, body = step.topic, step.body
+            zone = _CRM_ZONE if topic == CRM_UPDATES.name else UTC
+            body["event_id"] = f"{rng.getrandbits(128):032x}"
+            body["occurred_at"] = datetime.fromtimestamp(at_s, zone)
+            key_field = _KEY_FIELDS.get(topic)
+            key = body[key_field].encode() if key_field else None
+            value = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+            lead_id = body.get("lead_id")
+            flaw = flaws.flaw()
+            if flaw == "late" and body["type"] != "outcome":
+                event = SimulatedEvent(topic, key, value, at_s + flaws.delay_s(flaw), flaw)
+                number += 1
+                heappush(delayed, (event.arrives_at, number, event, lead, lead_id))
+                continue
+            event = SimulatedEvent(topic, key, value, at_s, None)
+            self._record(truth, event, lead, lead_id)
+            if lead is not None and body["type"] == "outcome":
+                lead.result, lead.decided_at_s = body["result"], at_s
+            yield event
+            if flaw == "duplicate":
+                event = SimulatedEvent(topic, key, value, at_s + flaws.delay_s(flaw), flaw)
+                number += 1
+                heappush(delayed, (event.arrives_at, number, event, lead, lead_id))
+            elif flaw is not None and flaw != "late":
+                body["event_id"] = f"{rng.getrandbits(128):032x}"
+                event = SimulatedEvent(topic, key, flaws.damaged(flaw, body), at_s, flaw)
+                self._record(truth, event, lead, None)
+                yield event
+
+    def _occurrences(self, truth: Truth) -> Iterator[tuple[Step, LeadTruth | None]]:
+        rng = Random(self.seed)  # noqa: S311 - repeatable, not secret
+        per_day = self.visitors_per_day or VISITORS_PER_DAY
+        start_s = self.start.timestamp()
+        costs = daily_costs(Random(f"{self.seed}/costs"), start_s, per_day)  # noqa: S311
+        pending: list[_Pending] = []
+        number = 0
+        arrivals = arrival_times_s(rng, start_s, per_day)
+        first = next(costs)
+        heappush(pending, (first.at_s, number, None, costs, first))
+        arrives_at_s = next(arrivals)
+        while True:
+            while arrives_at_s <= pending[0][0]:
+                number += 1
+                journey = draw_journey(rng, arrives_at_s, self.imperfections.form_without_lead_id)
+                steps = iter(journey.steps)
+                first = next(steps)
+                heappush(pending, (first.at_s, number, _truth_of(journey), steps, first))
+                truth.visitors += 1
+                arrives_at_s = next(arrivals)
+            _, entry, lead, steps, step = pending[0]
+            following = next(steps, None)
+            if following is None:
+                heappop(pending)
+            else:
+                heapreplace(pending, (following.at_s, entry, lead, steps, following))
+            self.active_leads = len(pending) - 1
+            yield step, lead
+
+    def _record(
+        self, truth: Truth, event: SimulatedEvent, lead: LeadTruth | None, lead_id: str | None
+    ) -> None:
+        truth.events += 1
+        if event.flaw is not None:
+            truth.flaws[event.flaw] += 1
+        if lead is None or not self.keep_truth:
+            return
+        lead.events += 1
+        if event.flaw is not None:
+            lead.flaws[event.flaw] = lead.flaws.get(event.flaw, 0) + 1
+        if lead_id is not None:
+            truth.leads[lead_id] = lead
+
+
+def simulate(
+    *,
+    events: int | None,
+    seed: int,
+    start: datetime,
+    visitors_per_day: float | None = None,
+    imperfections: Imperfections | None = None,
+) -> Iterator[SimulatedEvent]:
+    """Yield simulated events in order of arrival; see `Simulation`, which knows the truth too."""
+    simulation = Simulation(
+        events=events,
+        seed=seed,
+        start=start,
+        visitors_per_day=visitors_per_day,
+        imperfections=imperfections or Imperfections(),
+        keep_truth=False,
+    )
+    return iter(simulation)
+
+
+def _truth_of(journey: Journey) -> LeadTruth:
+    lead = journey.lead
+    return LeadTruth(
+        lead.lead_id, lead.anonymous_ids, lead.intent, lead.persona.name, lead.is_scanner
+    )

@@ -1,0 +1,62 @@
+"""What every test may ask for: a Kafka, and the real data beside the repository."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from kafka_fixture import BOOTSTRAP, best_kafka
+
+from stream.kafka.brokers.broker import Broker
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+_NOTES = pytest.StashKey[list[str]]()
+_USED = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """Start a broker, the same for all tests: take topics and groups of your own."""
+    notes = pytestconfig.stash.setdefault(_NOTES, [])
+    with best_kafka(notes) as broker:
+        pytestconfig.stash[_USED] = f"{broker.kind} {broker.version} at {broker.bootstrap}"
+        yield broker
+
+
+@pytest.fixture(autouse=True)
+def _transactions(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("transactions") is None:
+        return
+    broker: Broker = request.getfixturevalue("kafka")
+    if broker.has_transactions:
+        return
+    notes = "; ".join(request.config.stash.get(_NOTES, []))
+    reason = (
+        f"the {broker.kind} broker has no transactions ({notes or 'it was asked for'}): "
+        f"start Docker, install Java 17 and Maven, or set {BOOTSTRAP}"
+    )
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"in CI no test may be skipped: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def data_file() -> Callable[[str], Path]:
+    """Find a file of real data by name; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        path = DATA / name
+        if not path.exists():
+            pytest.skip(f"real data is not here: {path}")
+        return path
+
+    return find
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if used := config.stash.get(_USED, None):
+        passed_over = "".join(f" ({note})" for note in config.stash.get(_NOTES, []))
+        terminalreporter.write_line(f"kafka: {used}{passed_over}")
