@@ -11,7 +11,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class LeadProfile(LeadEvent):
-    """Attributes of the lead or its company; each given one replaces the former."""
+    """Attributes of the lead or its company; each given one replaces the former, null forgets.
+
+    The attribute ``email`` names the lead as well; only its keyed hash travels on.
+    """
 
     type: Literal["lead_profile"]
     attributes: JsonObject

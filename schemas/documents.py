@@ -61,7 +61,8 @@ def json_schema(model: type[Message], type_name: str) -> Document:
         # A null names nobody, so to be present is not enough.
         document["anyOf"] = [
             {"required": [name], "properties": {name: {"type": "string"}}}
-            for name in ("lead_id", "anonymous_id")
+            for name in ("lead_id", "anonymous_id", "email")
+            if name in model.model_fields
         ]
     return document
 

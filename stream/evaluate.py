@@ -90,11 +90,10 @@ class OfflineStream:
                 self._publish()
 
     def _publish(self) -> None:
-        version = self.learner.version
         former = self.store.serving(P_CONVERT)
-        self.store.put(f"{P_CONVERT}/{version}", {"state": self.learner.model.snapshot()})
-        self.store.put(f"{P_CONVERT}/serving", {"version": version})
-        self.partition.versions[P_CONVERT] = version
+        for record in self.learner.snapshot():
+            self.store.put(record.key.decode(), record.value)
+        self.partition.versions[P_CONVERT] = self.learner.version
         if former is not None:
             self.store.put(f"{P_CONVERT}/{former}", None)
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from online_models.linear_scorer import LinearScorer
 from online_models.logistic import OnlineLogisticRegression
 from online_models.protocols import PropensityModel
@@ -32,32 +34,32 @@ class SnapshotStore:
     """
 
     def __init__(self) -> None:
-        self._snapshots: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._snapshots: dict[tuple[str, str], bytes] = {}
         self._scorers: dict[tuple[str, str], LinearScorer] = {}
         self._roles: dict[tuple[str, str], str] = {}
 
-    def put(self, key: str, document: Mapping[str, Any] | None) -> None:
+    def put(self, key: str, value: bytes | None) -> None:
         """Take in a record of ``model-snapshots``; None is its tombstone."""
         model, _, version = key.rpartition("/")
         if version in {"serving", "pin"}:
-            if document is None:
+            if value is None:
                 self._roles.pop((model, version), None)
             else:
-                self._roles[model, version] = document["version"]
-        elif document is None:
+                self._roles[model, version] = orjson.loads(value)["version"]
+        elif value is None:
             self._snapshots.pop((model, version), None)
             self._scorers.pop((model, version), None)
         else:
-            self._snapshots[model, version] = document
+            self._snapshots[model, version] = value
 
     def scorer(self, model: str, version: str) -> LinearScorer | None:
         """Return a version, or None if it is not kept."""
         scorer = self._scorers.get((model, version))
         if scorer is None:
-            document = self._snapshots.get((model, version))
-            if document is None:
+            value = self._snapshots.get((model, version))
+            if value is None:
                 return None
-            scorer = LinearScorer(model, version, document["state"])
+            scorer = LinearScorer(model, version, orjson.loads(value)["state"])
             self._scorers[model, version] = scorer
         return scorer
 
@@ -69,7 +71,11 @@ class SnapshotStore:
         """Return the version that is pinned, if any."""
         return self._roles.get((model, "pin"))
 
-    def versions(self, model: str) -> list[Mapping[str, Any]]:
-        """Return the kept versions' documents, oldest first."""
-        kept = [d for (name, _), d in self._snapshots.items() if name == model]
-        return sorted(kept, key=lambda d: int(d["version"]))
+    def versions(self, model: str) -> list[str]:
+        """Return the kept versions, oldest first."""
+        return sorted((v for name, v in self._snapshots if name == model), key=int)
+
+    def document(self, model: str, version: str) -> Mapping[str, Any]:
+        """Return a kept version's record; KeyError if it is not kept."""
+        document: Mapping[str, Any] = orjson.loads(self._snapshots[model, version])
+        return document

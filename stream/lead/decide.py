@@ -174,4 +174,4 @@ def _score_changed(
         "occurred_at": rfc3339(cause.at_s),
     }
     ce_id = stable_id("score_changed", cause.event_id, state.lead_id)
-    return cloud_event(topics.LEAD_SCORES, state.lead_id, ce_id, body)
+    return cloud_event(topics.LEAD_SCORES, state.lead_id, ce_id, body, str(state.tier))

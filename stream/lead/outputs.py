@@ -17,12 +17,16 @@ SOURCE = "/leadstream"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A record to send: topic name without prefix, key, value, headers."""
+    """A record to send: topic name without prefix, key, value, headers.
+
+    ``label`` is what metrics count it under: a tier, a rule or a reason code.
+    """
 
     topic: str
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: Headers
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ def epoch_s(timestamp: str) -> float:
         return datetime.fromisoformat(timestamp.upper()).timestamp()
 
 
-def cloud_event(topic: topics.Topic, lead_id: str, ce_id: str, value: dict[str, Any]) -> Output:
+def cloud_event(
+    topic: topics.Topic, lead_id: str, ce_id: str, value: dict[str, Any], label: str
+) -> Output:
     """Return an output as a CloudEvent 1.0 in Kafka's binary mode."""
     return Output(
         topic.name,
@@ -71,6 +77,7 @@ def cloud_event(topic: topics.Topic, lead_id: str, ce_id: str, value: dict[str, 
             ("ce_time", value["occurred_at"].encode()),
             ("content-type", b"application/json"),
         ],
+        label,
     )
 
 
@@ -103,8 +110,7 @@ def dead_letter(
         "occurred_at": received_at,
         "value_base64": b64encode(value).decode(),
     }
-    output = cloud_event(topics.DEAD_LETTERS, "", ce_id, body)
+    output = cloud_event(topics.DEAD_LETTERS, "", ce_id, body, reason)
     del body["occurred_at"]
-    return Output(
-        output.topic, key or b"", orjson.dumps(body), [*output.headers, ("reason", reason.encode())]
-    )
+    headers = [*output.headers, ("reason", reason.encode())]
+    return Output(output.topic, key or b"", orjson.dumps(body), headers, reason)

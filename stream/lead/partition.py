@@ -54,6 +54,7 @@ class Batch:
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     suppressed: Counter[tuple[str, str]] = field(default_factory=Counter)
     scored: list[tuple[str, float]] = field(default_factory=list)
+    overflows: int = 0
 
 
 class Partition:
@@ -201,9 +202,9 @@ class Partition:
             return
         if state is None:
             state = LeadState.new(address, at_s)
-        decision = decide.decide_event(
-            state, event, at_s, self.now_s, self.scorer(), self.house
-        )
+        overflows = state.overflows
+        decision = decide.decide_event(state, event, at_s, self.now_s, self.scorer(), self.house)
+        self.batch.overflows += state.overflows - overflows
         self.touch(state, offset)
         self.carry_out(address, kind, decision)
 

@@ -28,6 +28,8 @@ CLOCK_HEADER = "clock"
 """Header of a log record whose own time is the time (replayed events); absent when live."""
 
 MAX_VALUE_BYTES = 1_000_000
+WITH_EMAILS = frozenset({"form_fill", "lead_profile"})
+"""Types that name a lead by ``email``, or by the attribute of that name."""
 ACCEPTED_ELSEWHERE = frozenset({"cost"})
 """Valid types that concern no single lead, so that no lead state is folded from them."""
 
@@ -142,21 +144,24 @@ class Router:
                 f"occurred_at {event['occurred_at']} is more than {self._future_tolerance_s:g} s "
                 "ahead; set the sender's clock",
             )
-        if event["type"] == "form_fill" and b"@" in value or "email_hash" in event:
+        if (event["type"] in WITH_EMAILS and b"@" in value) or "email_hash" in event:
             event = self._without_emails(event)
             value = orjson.dumps(event)
         return event, value
 
     def _without_emails(self, event: dict[str, Any]) -> dict[str, Any]:
-        email = event.get("email")
-        hidden = {
-            k: identity.hide_emails(v, self._email_key) if k in {"text", "fields"} else v
-            for k, v in event.items()
-            if k not in {"email", "email_hash"}  # a hash of the sender's is no identity of ours
-        }
-        if event["type"] == "form_fill" and email and identity.is_email(email):
-            hidden["email_hash"] = email_hash(email, self._email_key)
-        return hidden
+        """Replace addresses by their keyed hash; the lead's own becomes ``email_hash``."""
+        event = {k: v for k, v in event.items() if k != "email_hash"}  # a sender's is not ours
+        holder = event
+        if event["type"] == "lead_profile":
+            holder = event["attributes"] = dict(event["attributes"])
+        email = holder.pop("email", None) if event["type"] in WITH_EMAILS else None
+        for name in ("text", "fields", "attributes"):
+            if name in event and event["type"] in WITH_EMAILS:
+                event[name] = identity.hide_emails(event[name], self._email_key)
+        if isinstance(email, str) and identity.is_email(email):
+            event["email_hash"] = email_hash(email, self._email_key)
+        return event
 
     def _resolve(self, event: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
         try:

@@ -93,9 +93,8 @@ def decide(
         "cause_event_id": cause.event_id,
         "occurred_at": rfc3339(cause.at_s),
     }
-    return Verdict(
-        rule, None, cloud_event(topics.NURTURE_TRIGGERS, state.lead_id, trigger_id, body)
-    )
+    output = cloud_event(topics.NURTURE_TRIGGERS, state.lead_id, trigger_id, body, rule)
+    return Verdict(rule, None, output)
 
 
 def _open(state: LeadState, trigger_id: str, decision: list[Any]) -> None:

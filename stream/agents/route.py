@@ -1,0 +1,87 @@
+"""route: validates what senders push, finds the lead, and appends to the log."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from schemas import topics
+from stream import metrics
+from stream.kafka.ownership import Ownership
+from stream.kafka.transactions import SharedProducer
+from stream.kafka.transport import Records
+from stream.lead.outputs import Origin, Output
+from stream.lead.routing import Router
+from stream.settings import Settings
+
+
+async def route(batches: AsyncIterator[Records], ownership: Ownership) -> None:
+    """Hand each batch of input to its partition's worker."""
+    async for records in batches:
+        ownership.deliver(records)
+
+
+class RouteWorker:
+    """One partition of an input topic.
+
+    It keeps no state: after a crash it may repeat records, which ``score`` passes over
+    because it knows how far it has seen each source.
+    """
+
+    role = "route"
+
+    def __init__(
+        self,
+        settings: Settings,
+        router: Router,
+        topic: topics.Topic,
+        number: int,
+        producer: SharedProducer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._router = router
+        self._topic = topic
+        self._number = number
+        self._producer = producer
+        self._clock = clock
+
+    async def fence(self) -> None:
+        """Open the producer; a repeat does no harm, so nobody is shut out."""
+        await self._producer.open()
+
+    async def restore(self) -> None:
+        """There is no state."""
+
+    def discard(self) -> None:
+        """There is no state."""
+
+    async def process(self, records: list[Any]) -> None:
+        """Route a batch, and commit its offset when all of it is acknowledged."""
+        started_s = time.perf_counter()
+        now_s = self._clock()
+        outputs: list[Output] = []
+        for record in records:
+            origin = Origin(self._topic.name, self._number, record.offset, now_s)
+            routed = self._router.route(record.key, record.value, origin)
+            metrics.EVENTS.labels(self.role, routed.event_type, routed.outcome).inc()
+            if routed.event_type == "refused":
+                metrics.DEAD_LETTERS.labels(self.role, routed.outcome).inc()
+            outputs += routed.outputs
+        await self._producer.send(
+            outputs, self._settings.topic(self._topic.name), self._number, records[-1].offset + 1
+        )
+        metrics.BATCH_SECONDS.labels(self.role).observe(time.perf_counter() - started_s)
+        metrics.BATCH_EVENTS.labels(self.role).observe(len(records))
+        done_s = self._clock()
+        latency = metrics.EVENT_SECONDS.labels(self.role)
+        for record in records:
+            latency.observe(max(0.0, done_s - record.timestamp / 1000.0))
+
+    async def idle(self) -> None:
+        """Nothing is due."""
+
+    async def pause(self) -> None:
+        """Nothing is kept."""
+
+    async def close(self) -> None:
+        """The producer is shared, and closed with the process."""

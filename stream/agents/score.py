@@ -1,0 +1,199 @@
+"""score: folds a partition of the log into lead states, and sends what they decide."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import orjson
+import structlog
+
+from schemas import topics
+from stream import metrics
+from stream.kafka.clients import end_offset, read_all
+from stream.kafka.ownership import Ownership
+from stream.kafka.transactions import PartitionProducer, ToSend
+from stream.kafka.transport import Records
+from stream.lead.house import House
+from stream.lead.partition import Batch, Partition
+from stream.models import P_CONVERT, SnapshotStore
+from stream.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+USE_MODEL_INTERVAL_S = 0.5
+EVENT_CLOCK_LAG_S = 60.0
+"""An idle partition's log may be this far behind the others' event time."""
+
+
+async def score(batches: AsyncIterator[Records], ownership: Ownership) -> None:
+    """Hand each batch of the log to its partition's worker."""
+    async for records in batches:
+        ownership.deliver(records)
+
+
+class ScoreWorker:
+    """One partition of ``lead-events``: its lead states, its outputs, its place in the log.
+
+    Parameters
+    ----------
+    latest_s
+        The furthest time of any log that this process folds: idle partitions of replayed
+        logs follow it.
+    clock
+        The wall clock, epoch seconds.
+    """
+
+    role = "score"
+
+    def __init__(
+        self,
+        settings: Settings,
+        house: House,
+        store: SnapshotStore,
+        number: int,
+        producer: PartitionProducer,
+        latest_s: Callable[[], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.number = number
+        self.partition: Partition | None = None
+        self._settings = settings
+        self._house = house
+        self._store = store
+        self._producer = producer
+        self._latest_s = latest_s
+        self._clock = clock
+        self._log_topic = settings.topic(topics.LEAD_EVENTS.name)
+        self._states_topic = settings.topic(topics.LEAD_STATES.name)
+        self._announced: str | None = None
+        self._announced_s = 0.0
+        self._ticked_s = 0.0
+        self._changelog_end = 0
+
+    async def fence(self) -> None:
+        """Shut out a former owner of this partition."""
+        await self._producer.open()
+
+    def discard(self) -> None:
+        """Forget the states: they may hold what was never committed."""
+        self.partition = None
+
+    async def restore(self) -> None:
+        """Read the lead states from the changelog, unless nobody has written there since."""
+        if self.partition is not None and not await read_all(
+            self._settings, self._states_topic, self.number, self._changelog_end
+        ):
+            return
+        started_s = time.perf_counter()
+        latest: dict[bytes, bytes] = {}
+        for record in await read_all(self._settings, self._states_topic, self.number):
+            if record.value is None:
+                latest.pop(record.key, None)
+            else:
+                latest[record.key] = record.value
+        self.partition = Partition(self._house, self._store, latest.items())
+        self._announced = self.partition.versions.get(P_CONVERT)
+        elapsed_s = time.perf_counter() - started_s
+        metrics.RESTORE_SECONDS.labels(str(self.number)).set(elapsed_s)
+        log.info(
+            "states restored",
+            partition=self.number,
+            leads=len(self.partition.leads),
+            seconds=round(elapsed_s, 3),
+            next_offset=self.partition.next_offset,
+        )
+
+    async def process(self, records: list[Any]) -> None:
+        """Fold a batch and commit what it led to, all or nothing."""
+        partition = self._restored()
+        started_s = time.perf_counter()
+        for record in records:
+            if record.offset >= partition.next_offset:
+                partition.apply(record)
+        batch = partition.take()
+        changelog: list[ToSend] = [
+            (self._states_topic, self.number, key, value, [])
+            for key, value in partition.changelog(batch)
+        ]
+        await self._producer.send(
+            batch.outputs, [*changelog, *self._control()], partition.next_offset
+        )
+        self._observe(batch, records, started_s)
+
+    async def idle(self) -> None:
+        """Append the time, or a new model version, to a log that has nothing else to say."""
+        control = [*self._control(), *self._tick()]
+        if control:
+            await self._producer.send((), control)
+        metrics.EVENT_TIME_LAG_SECONDS.labels(str(self.number)).set(
+            max(0.0, self._clock() - self._restored().now_s)
+        )
+
+    async def close(self) -> None:
+        """Let go; the changelog has everything."""
+        await self._producer.close()
+        metrics.LEADS.remove(str(self.number))
+
+    async def pause(self) -> None:
+        """Note where the changelog ends, to know later whether somebody else went on."""
+        self._changelog_end = await end_offset(self._settings, self._states_topic, self.number)
+
+    def _restored(self) -> Partition:
+        if self.partition is None:
+            raise RuntimeError(f"states of partition {self.number} are not restored")
+        return self.partition
+
+    def _control(self) -> Iterable[ToSend]:
+        version = self._store.serving(P_CONVERT)
+        now_s = self._clock()
+        if (
+            version is None
+            or version == self._announced
+            or now_s - self._announced_s < USE_MODEL_INTERVAL_S
+            or self._store.scorer(P_CONVERT, version) is None
+        ):
+            return
+        self._announced, self._announced_s = version, now_s
+        yield self._append({"type": "use_model", "model": P_CONVERT, "version": version})
+
+    def _tick(self) -> Iterable[ToSend]:
+        now_s = self._clock()
+        if now_s - self._ticked_s < self._settings.tick_interval_s:
+            return
+        behind_s = self._restored().now_s
+        if self._settings.clock == "wall":
+            self._ticked_s = now_s
+            yield self._append({"type": "tick", "now_s": now_s})
+        elif self._latest_s() - behind_s > EVENT_CLOCK_LAG_S:
+            self._ticked_s = now_s
+            yield self._append({"type": "tick", "now_s": self._latest_s()})
+
+    def _append(self, body: dict[str, Any]) -> ToSend:
+        return self._log_topic, self.number, None, orjson.dumps(body), []
+
+    def _observe(self, batch: Batch, records: list[Any], started_s: float) -> None:
+        partition = self._restored()
+        metrics.BATCH_SECONDS.labels(self.role).observe(time.perf_counter() - started_s)
+        metrics.BATCH_EVENTS.labels(self.role).observe(len(records))
+        now_s = self._clock()
+        latency = metrics.EVENT_SECONDS.labels(self.role)
+        for record in records:
+            latency.observe(max(0.0, now_s - record.timestamp / 1000.0))
+        for (kind, outcome), count in batch.events.items():
+            metrics.EVENTS.labels(self.role, kind, outcome).inc(count)
+        for (rule, reason), count in batch.suppressed.items():
+            metrics.TRIGGERS_SUPPRESSED.labels(rule, reason).inc(count)
+        for output in batch.outputs:
+            match output.topic:
+                case topics.LEAD_SCORES.name:
+                    metrics.SCORE_CHANGES.labels(output.label).inc()
+                case topics.NURTURE_TRIGGERS.name:
+                    metrics.TRIGGERS.labels(output.label).inc()
+                case topics.DEAD_LETTERS.name:
+                    metrics.DEAD_LETTERS.labels(self.role, output.label).inc()
+        metrics.STATE_OVERFLOWS.inc(batch.overflows)
+        metrics.LEADS.labels(str(self.number)).set(len(partition.leads))
+        metrics.EVENT_TIME_LAG_SECONDS.labels(str(self.number)).set(
+            max(0.0, now_s - partition.now_s)
+        )
+

@@ -1,0 +1,120 @@
+"""Kafka clients as the settings ask for them: security, isolation, sizes, in one place."""
+
+import ssl
+import zlib
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from stream.settings import Settings
+
+MAX_REQUEST_BYTES = 4 << 20
+"""A dead letter holds a refused event in base64, beside its reason."""
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that a key belongs to: CRC-32, as librdkafka's ``consistent`` does.
+
+    >>> partition_of(b"lead-1", 8)
+    0
+    """
+    return zlib.crc32(key) % partitions
+
+
+def security(settings: Settings) -> dict[str, Any]:
+    """Return the arguments that make an aiokafka client speak to Kafka as configured."""
+    protocol = settings.kafka_security_protocol
+    arguments: dict[str, Any] = {"security_protocol": protocol}
+    if protocol.endswith("SSL"):
+        arguments["ssl_context"] = ssl_context(settings)
+    if protocol.startswith("SASL"):
+        arguments |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
+        }
+    return arguments
+
+
+def ssl_context(settings: Settings) -> ssl.SSLContext:
+    """Return the TLS context that the settings describe."""
+    context = ssl.create_default_context(
+        cafile=str(settings.kafka_ssl_ca_file) if settings.kafka_ssl_ca_file else None
+    )
+    if settings.kafka_ssl_cert_file:
+        context.load_cert_chain(settings.kafka_ssl_cert_file, settings.kafka_ssl_key_file)
+    return context
+
+
+def new_producer(settings: Settings, transactional_id: str | None = None) -> AIOKafkaProducer:
+    """Return a producer, not started: transactional, or idempotent where Kafka can be."""
+    arguments: dict[str, Any] = {}
+    if transactional_id is not None:
+        arguments = {
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": int(settings.transaction_timeout_s * 1000),
+        }
+    elif settings.delivery == "exactly_once":
+        arguments = {"enable_idempotence": True}
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=settings.app_id,
+        acks="all",
+        max_batch_size=MAX_REQUEST_BYTES // 2,
+        max_request_size=MAX_REQUEST_BYTES,
+        request_timeout_ms=15_000,
+        **arguments,
+        **security(settings),
+    )
+
+
+def new_reader(settings: Settings, *topics: str, group_id: str | None = None) -> AIOKafkaConsumer:
+    """Return a consumer, not started, that reads committed records from the beginning."""
+    return AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=settings.app_id,
+        group_id=group_id,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        **security(settings),
+    )
+
+
+async def end_offset(settings: Settings, topic: str, partition: int) -> int:
+    """Return the offset that the next committed record of a partition will have at least."""
+    reader = new_reader(settings)
+    await reader.start()
+    try:
+        where = TopicPartition(topic, partition)
+        return int((await reader.end_offsets([where]))[where])
+    finally:
+        await reader.stop()
+
+
+async def read_all(
+    settings: Settings, topic: str, partition: int, from_offset: int = 0
+) -> list[Any]:
+    """Return the committed records of a partition, from an offset to its present end.
+
+    ``topic`` is the name in Kafka. Open transactions ahead of the end are waited for.
+    """
+    reader = new_reader(settings)
+    await reader.start()
+    try:
+        where = TopicPartition(topic, partition)
+        reader.assign([where])
+        end = (await reader.end_offsets([where]))[where]
+        beginning = (await reader.beginning_offsets([where]))[where]
+        reader.seek(where, max(from_offset, beginning))
+        records: list[Any] = []
+        # The position passes over aborted records and transaction marks, which come in no batch.
+        while await reader.position(where) < end:
+            found = await reader.getmany(where, timeout_ms=200)
+            for batch in found.values():
+                records += [r for r in batch if r.offset < end]
+        return records
+    finally:
+        await reader.stop()

@@ -1,0 +1,136 @@
+"""Whole batches through Faust: one delivery is what a fetch brought of one partition.
+
+Faust hands an agent one message at a time, which costs more than the work itself. This
+transport keeps Faust's membership, rebalancing and flow, and delivers a partition's records as one
+list. It differs in three more ways: consumers read committed, assignment is sticky, and offsets
+are committed by whoever did the work (``stream.kafka.ownership``), not by Faust's acknowledgements.
+The private names it overrides are held by ``tests/contract/test_engine_names.py``.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import aiokafka
+import faust
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from stream.kafka.clients import MAX_REQUEST_BYTES, security
+from stream.settings import Settings
+
+
+class Records(list[Any]):
+    """What one fetch brought of one partition: a batch, delivered whole."""
+
+    __slots__ = ("tp",)
+
+    def __init__(self, tp: TP, records: Iterable[Any]) -> None:
+        super().__init__(records)
+        self.tp = tp
+
+
+class Owner(Protocol):
+    """Who works on the partitions that this process is given."""
+
+    async def on_revoked(self, revoked: set[TP]) -> None:
+        """Finish what is under way; nothing of these is worked on until they come back."""
+        ...
+
+    async def on_assigned(self, assigned: set[TP]) -> None:
+        """Take over these partitions: shut out former owners before anything is read."""
+        ...
+
+
+class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
+    """Delivers each partition's records as one."""
+
+    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
+        """Yield a batch for each partition that has records."""
+        for tp, found in records.items():
+            if found:
+                yield tp, Records(tp, found)
+
+
+class BatchTopic(faust.Topic):  # type: ignore[misc]
+    """A topic whose events are batches, left undecoded."""
+
+    async def decode(self, message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG002
+        """Return an event whose value is the batch."""
+        return faust.Event(self.app, None, message.value, None, message)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread with a consumer of our own making."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        settings: Settings = self.app.leadstream_settings
+        self._assignor = StickyPartitionAssignor
+        return aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            client_id=settings.app_id,
+            group_id=settings.app_id,
+            partition_assignment_strategy=[StickyPartitionAssignor],
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=settings.max_poll_records,
+            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+            # A restore of a million states is no sign of death; heartbeats tell that.
+            max_poll_interval_ms=600_000,
+            session_timeout_ms=int(settings.session_timeout_s * 1000),
+            rebalance_timeout_ms=int(settings.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 4),
+            request_timeout_ms=int(max(40.0, 2 * settings.session_timeout_s) * 1000),
+            metadata_max_age_ms=30_000,
+            **security(settings),
+        )
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Faust's consumer, delivering batches and telling the owner of partitions first."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        last = record[-1]
+        return ConsumerMessage(
+            last.topic,
+            last.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            None,
+            None,
+            record,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let work under way finish and commit before the group hears of it."""
+        self.stop_flow()
+        await self.app.leadstream_owner.on_revoked(set(revoked))
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Shut out former owners before Faust reads where to go on."""
+        await self.app.leadstream_owner.on_assigned(set(assigned))
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
+        """Commit where to go on: the offset after the last one done."""
+        await asyncio.shield(self._thread.commit(offsets))
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with the consumer above."""
+
+    Consumer = Consumer

@@ -1,0 +1,117 @@
+"""Every metric, once: name with prefix and base unit, labels, and a sentence.
+
+No lead ids, no personal data and nothing unbounded in labels.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+
+_LATENCY_BUCKETS_S = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+
+EVENTS = Counter(
+    "leadstream_events",
+    "Events by role, type and what became of them.",
+    ("role", "type", "outcome"),
+    registry=REGISTRY,
+)
+DEAD_LETTERS = Counter(
+    "leadstream_dead_letters",
+    "Events refused, by role and reason code.",
+    ("role", "reason"),
+    registry=REGISTRY,
+)
+SCORE_CHANGES = Counter(
+    "leadstream_score_changes",
+    "Score changes sent, by the tier after the change.",
+    ("tier",),
+    registry=REGISTRY,
+)
+TRIGGERS = Counter(
+    "leadstream_triggers", "Nurture triggers sent, by rule.", ("rule",), registry=REGISTRY
+)
+TRIGGERS_SUPPRESSED = Counter(
+    "leadstream_triggers_suppressed",
+    "Nurture triggers held back, by rule and reason.",
+    ("rule", "reason"),
+    registry=REGISTRY,
+)
+BATCH_SECONDS = Histogram(
+    "leadstream_batch_seconds",
+    "Time from taking a batch to its commit.",
+    ("role",),
+    buckets=_LATENCY_BUCKETS_S,
+    registry=REGISTRY,
+)
+BATCH_EVENTS = Histogram(
+    "leadstream_batch_events",
+    "Records in a batch.",
+    ("role",),
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+    registry=REGISTRY,
+)
+EVENT_SECONDS = Histogram(
+    "leadstream_event_seconds",
+    "Time from a record's arrival in its topic until what it led to was sent, by role.",
+    ("role",),
+    buckets=_LATENCY_BUCKETS_S,
+    registry=REGISTRY,
+)
+EVENT_TIME_LAG_SECONDS = Gauge(
+    "leadstream_event_time_lag_seconds",
+    "How far the log's time of a partition is behind the clock.",
+    ("partition",),
+    registry=REGISTRY,
+)
+LEADS = Gauge(
+    "leadstream_leads", "Leads whose state is held, by partition.", ("partition",), registry=REGISTRY
+)
+STATE_OVERFLOWS = Counter(
+    "leadstream_state_overflows",
+    "Times that something did not fit into a lead's bounded state.",
+    registry=REGISTRY,
+)
+RESTORE_SECONDS = Gauge(
+    "leadstream_restore_seconds",
+    "Time that the last restore of a partition's states took.",
+    ("partition",),
+    registry=REGISTRY,
+)
+RETRIES = Counter(
+    "leadstream_batch_retries",
+    "Batches that were taken back and done again, by role.",
+    ("role",),
+    registry=REGISTRY,
+)
+SNAPSHOT_AGE_SECONDS = Gauge(
+    "leadstream_snapshot_age_seconds",
+    "Time since the newest version of a model that this process has came in.",
+    ("model",),
+    registry=REGISTRY,
+)
+MODEL_VERSION = Gauge(
+    "leadstream_model_version",
+    "Examples behind the version that scores come from.",
+    ("model",),
+    registry=REGISTRY,
+)
+EXAMPLES_LEARNED = Counter(
+    "leadstream_examples_learned",
+    "Training examples learned, by model and label.",
+    ("model", "label"),
+    registry=REGISTRY,
+)
+LOG_LOSS = Gauge(
+    "leadstream_log_loss_nats",
+    "Log loss over the newest 1,000 labels, of predictions made before them.",
+    ("model",),
+    registry=REGISTRY,
+)
+AUC_RATIO = Gauge(
+    "leadstream_auc_ratio",
+    "Area under the ROC curve over the newest 1,000 labels, of predictions made before them.",
+    ("model",),
+    registry=REGISTRY,
+)

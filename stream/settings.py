@@ -1,0 +1,214 @@
+"""Every setting, once: its default, its unit and a sentence. Prefix ``LEADSTREAM_``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stream.lead.house import DEFAULT_ACTIONS, House
+from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
+
+DEFAULT_RULES = Path(__file__).parent / "lead" / "rules.toml"
+
+Seconds = Annotated[float, Field(ge=0)]
+Score = Annotated[float, Field(ge=0, le=100)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseSettings):
+    """The settings of all commands; ``leadstream settings`` prints the effective ones."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LEADSTREAM_", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092", description="Kafka's address, HOST:PORT, several with commas."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How Kafka is spoken to."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="The SASL mechanism, where the protocol has SASL."
+    )
+    kafka_sasl_username: str = Field("", description="The SASL user.")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="The SASL password.")
+    kafka_ssl_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities to trust; the system's when empty."
+    )
+    kafka_ssl_cert_file: Path | None = Field(
+        None, description="PEM file of the client's certificate, where Kafka asks for one."
+    )
+    kafka_ssl_key_file: Path | None = Field(None, description="PEM file of the client's key.")
+    app_id: str = Field(
+        "leadstream",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="Consumer group and prefix of transactional ids.",
+    )
+    topic_prefix: str = Field(
+        "", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Put in front of every topic's name."
+    )
+    partitions: int = Field(
+        8, ge=1, le=10_000, description="Partitions of topics that are spread over workers."
+    )
+    replication: int = Field(
+        1, ge=1, le=10, description="Replicas of topics that leadstream creates; 3 in production."
+    )
+    delivery: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once",
+        description="exactly_once needs a Kafka with transactions; the embedded broker has none.",
+    )
+    clock: Literal["wall", "event"] = Field(
+        "wall",
+        description="wall when live; event to take the time from replayed events themselves.",
+    )
+    email_key: SecretStr = Field(
+        SecretStr("leadstream-development-key"),
+        min_length=8,
+        description="The secret that email addresses are hashed with; set your own, keep it.",
+    )
+    rules_file: Path = Field(
+        DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
+    )
+    max_poll_records: int = Field(
+        500, ge=1, description="Records taken from Kafka at once, all partitions together."
+    )
+    session_timeout_s: Annotated[float, Field(ge=6, le=60)] = Field(
+        10.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
+    )
+    transaction_timeout_s: Annotated[float, Field(ge=1, le=60)] = Field(
+        10.0, description="Seconds after which Kafka ends a dead worker's open transaction."
+    )
+    tick_interval_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        5.0, description="Seconds between time marks on idle partitions, which timers go by."
+    )
+    snapshot_interval_s: Annotated[float, Field(ge=0.1)] = Field(
+        1.0, description="Least seconds between two published versions of a model."
+    )
+    checkpoint_interval_s: Annotated[float, Field(ge=0.1)] = Field(
+        30.0, description="Seconds between two checkpoints of the learner."
+    )
+    model_versions_kept: int = Field(
+        1_000, ge=2, description="Published versions of a model that are kept to go back to."
+    )
+    web_host: str = Field("127.0.0.1", description="Address of metrics and health.")
+    web_port: int = Field(
+        9108, ge=0, le=65_535, description="Port of metrics and health; 0 takes a free one."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe log lines that are written."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="console for people, json for machines; auto looks for a terminal."
+    )
+    future_tolerance_s: Seconds = Field(
+        300.0, description="Seconds that a sender's clock may be ahead."
+    )
+    late_grace_s: Seconds = Field(
+        604_800.0, description="Seconds that an event may be late; a later one is refused."
+    )
+    duplicate_window_s: Seconds = Field(
+        86_400.0, description="Seconds that a lead's event ids are remembered."
+    )
+    session_gap_s: Seconds = Field(
+        1_800.0, description="Seconds without a page view that end a session."
+    )
+    warm_at: Score = Field(60.0, description="Score at which a lead becomes warm.")
+    hot_at: Score = Field(80.0, description="Score at which a lead becomes hot.")
+    tier_margin: Score = Field(
+        5.0, description="Score points below its threshold at which a tier is left again."
+    )
+    score_step: Score = Field(
+        1.0, description="A score change goes out when the score moved this much; 0 is always."
+    )
+    base_rate_prior: Rate = Field(
+        0.05, description="Share of leads that convert, as believed before learning."
+    )
+    points_to_double_odds: Annotated[float, Field(gt=0)] = Field(
+        20.0, description="Rule points that double the odds of converting, before learning."
+    )
+    prior_strength: Annotated[float, Field(gt=0)] = Field(
+        20.0,
+        description="Labels of the rarer kind after which the model weighs as much as the rules.",
+    )
+    horizon_s: Annotated[float, Field(gt=0)] = Field(
+        7_776_000.0, description="Seconds within which p_convert says a lead will convert."
+    )
+    samples_per_lead: int = Field(
+        1, ge=1, le=32, description="Scored vectors of a lead that are kept to learn from."
+    )
+    absence_s: Annotated[float, Field(gt=0)] = Field(
+        604_800.0, description="Seconds without activity after which the absence rule fires."
+    )
+    cooldown_high_intent_s: Seconds = Field(
+        3_600.0, description="Least seconds between two high_intent triggers of a lead."
+    )
+    cooldown_tier_rose_s: Seconds = Field(
+        86_400.0, description="Least seconds between two tier_rose triggers of a lead."
+    )
+    cooldown_tier_fell_s: Seconds = Field(
+        86_400.0, description="Least seconds between two tier_fell triggers of a lead."
+    )
+    cooldown_absence_s: Seconds = Field(
+        604_800.0, description="Least seconds between two absence triggers of a lead."
+    )
+    trigger_ttl_s: Annotated[float, Field(gt=0)] = Field(
+        259_200.0, description="Seconds for which a trigger may be acted upon."
+    )
+    action_high_intent: str = Field("call", description="Action that high_intent asks for.")
+    action_tier_rose: str = Field("sales_alert", description="Action that tier_rose asks for.")
+    action_tier_fell: str = Field("nurture_email", description="Action that tier_fell asks for.")
+    action_absence: str = Field("win_back_email", description="Action that absence asks for.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Settings":
+        if self.warm_at >= self.hot_at:
+            raise ValueError(
+                f"warm_at = {self.warm_at:g} must be below hot_at = {self.hot_at:g}; "
+                "lower LEADSTREAM_WARM_AT or raise LEADSTREAM_HOT_AT"
+            )
+        return self
+
+    def point_rules(self) -> PointRules:
+        """Read the rules file.
+
+        Raises
+        ------
+        stream.lead.point_rules.RulesFileError
+            If it is missing or faulty; the message says line, field and remedy.
+        """
+        try:
+            text = self.rules_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RulesFileError(
+                f"{self.rules_file}: cannot be read ({error}); set LEADSTREAM_RULES_FILE to a "
+                "TOML file in UTF-8, or unset it for the default rules"
+            ) from None
+        return parse_point_rules(text, str(self.rules_file))
+
+    def house(self) -> House:
+        """Return the rules of the house that decisions go by."""
+        return House(
+            points=self.point_rules(),
+            warm_at=self.warm_at,
+            hot_at=self.hot_at,
+            tier_margin=self.tier_margin,
+            score_step=self.score_step,
+            horizon_s=self.horizon_s,
+            samples_per_lead=self.samples_per_lead,
+            late_grace_s=self.late_grace_s,
+            duplicate_window_s=self.duplicate_window_s,
+            absence_s=self.absence_s,
+            cooldown_s={rule: getattr(self, f"cooldown_{rule}_s") for rule in DEFAULT_ACTIONS},
+            trigger_ttl_s=self.trigger_ttl_s,
+            actions={rule: getattr(self, f"action_{rule}") for rule in DEFAULT_ACTIONS},
+            base_rate_prior=self.base_rate_prior,
+            points_to_double_odds=self.points_to_double_odds,
+            prior_strength=self.prior_strength,
+            session_gap_s=self.session_gap_s,
+        )
+
+    def topic(self, name: str) -> str:
+        """Return a topic's name in Kafka."""
+        return f"{self.topic_prefix}{name}"
