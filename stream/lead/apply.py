@@ -35,6 +35,8 @@ def is_duplicate(state: LeadState, event_id: str, now_s: float, house: House) ->
 def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
     """Bring a lead's state up to an event at its own time; a late one counts as of then."""
     state.events += 1
+    if at_s >= state.last_at_s:
+        state.before_last_s, state.last_at_s = state.last_at_s, at_s
     before = points.standing(state.ledger, house.points, at_s)
     kinds = kinds_of(event)
     for kind in kinds:

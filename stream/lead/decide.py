@@ -57,10 +57,8 @@ def decide_event(
     if event["type"] == "outcome" and state.outcome != labels.WON:
         decision.outputs += labels.label_by_outcome(state, event["result"], at_s, house)
     apply_event(state, event, at_s, house)
-    score_at_s = max(at_s, state.last_at_s)
     cause = Cause(event["event_id"], at_s)
-    _score(state, cause, score_at_s, now_s, scorer, house, decision, event)
-    state.last_at_s = score_at_s
+    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, event)
     return decision
 
 

@@ -22,14 +22,15 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
     state
         The lead, its counts up to and with the event that is being scored.
     at_s
-        The time to score at, epoch seconds.
+        The time to score at, epoch seconds: that of the lead's last event, or later.
     points
         The lead's rule points as of then.
     """
     log1p = math.log1p
+    before_s = state.last_at_s if at_s > state.last_at_s else state.before_last_s
     x: Features = {
         "age": log1p(max(0.0, at_s - state.first_at_s)),
-        "since_last_event": log1p(max(0.0, at_s - state.last_at_s)),
+        "since_last_event": log1p(max(0.0, at_s - before_s)),
         "events": log1p(state.events),
         "sessions": log1p(state.sessions),
         "dwell": log1p(state.dwell_s),

@@ -19,8 +19,11 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     """Add another history to a lead's; what the lead knows of itself wins, sums are sums."""
     state.first_at_s = min(state.first_at_s, other.first_at_s)
     state.last_active_s = max(state.last_active_s, other.last_active_s)
-    if other.last_at_s > state.last_at_s:
-        state.last_at_s, state.last_kind = other.last_at_s, other.last_kind or state.last_kind
+    if other.last_at_s > state.last_at_s and other.last_kind:
+        state.last_kind = other.last_kind
+    state.last_at_s, state.before_last_s = sorted(
+        (state.last_at_s, state.before_last_s, other.last_at_s, other.before_last_s), reverse=True
+    )[:2]
     state.overflows += other.overflows + (not state.counts.merge(other.counts))
     state.events += other.events
     state.sessions += other.sessions

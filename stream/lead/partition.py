@@ -21,6 +21,10 @@ META_KEY = b"\x00partition"
 """Key of the changelog record that holds what belongs to the partition and to no lead."""
 META_VERSION = 1
 
+RECENT_EVENTS = 16
+AGREEING = 3
+"""Where events bring their own time, it is the third newest of the last sixteen."""
+
 
 class Record(Protocol):
     """A record of the log, as Kafka clients hand it over."""
@@ -87,6 +91,7 @@ class Partition:
         self.sources: dict[str, int] = {}
         self.versions: dict[str, str] = {}
         self.batch = Batch()
+        self._recent_s: list[float] = []
         self._timers: list[tuple[float, str]] = []
         self._forwarding = Forwarding(self)
         for key, value in changelog:
@@ -115,7 +120,9 @@ class Partition:
                 event, path = event["event"], tuple(event["path"])
                 kind = event["type"]
             at_s = epoch_s(event["occurred_at"])
-            self._advance(at_s if replayed else record.timestamp / 1000.0, offset)
+            self._advance(
+                self._replayed_s(at_s) if replayed else record.timestamp / 1000.0, offset
+            )
             if kind == "lead_moved":
                 self._forwarding.arrive(address, event, at_s, offset)
             elif at_s < self.now_s - self.house.late_grace_s:
@@ -145,6 +152,7 @@ class Partition:
             "next_offset": self.next_offset,
             "sources": self.sources,
             "versions": self.versions,
+            "recent_s": self._recent_s,
         }
 
     def scorer(self) -> Scorer | None:
@@ -208,6 +216,16 @@ class Partition:
         self.touch(state, offset)
         self.carry_out(address, kind, decision)
 
+    def _replayed_s(self, at_s: float) -> float:
+        """Return the time that a replayed event makes it: what several of the newest agree on.
+
+        There is no receiver's clock to check an event's own against, so one sender
+        whose clock is ahead must not make everybody else late.
+        """
+        self._recent_s.append(at_s)
+        del self._recent_s[:-RECENT_EVENTS]
+        return sorted(self._recent_s)[-AGREEING:][0]
+
     def _advance(self, now_s: float, offset: int) -> None:
         self.now_s = max(self.now_s, now_s)
         while self._timers and self._timers[0][0] <= self.now_s:
@@ -269,6 +287,7 @@ class Partition:
             self.next_offset = document["next_offset"]
             self.sources = document["sources"]
             self.versions = document["versions"]
+            self._recent_s = document["recent_s"]
             return
         state = LeadState.from_json(document)
         self.leads[state.lead_id] = state

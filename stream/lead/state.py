@@ -45,6 +45,7 @@ class LeadState:
     counts: DecayedCounts
     offset: int = -1
     last_at_s: float = 0.0
+    before_last_s: float = 0.0
     last_active_s: float = 0.0
     last_kind: str = ""
     events: int = 0
@@ -80,6 +81,7 @@ class LeadState:
             lead_id=lead_id,
             first_at_s=at_s,
             last_at_s=at_s,
+            before_last_s=at_s,
             counts=DecayedCounts(at_s, MAX_KINDS),
         )
 

@@ -1,0 +1,57 @@
+"""The commands, and what happens when one fails: one line on standard error, exit code 1."""
+
+import sys
+
+import typer
+from aiokafka.errors import KafkaConnectionError
+from pydantic import ValidationError
+
+from stream.cli import inspect, operate, run
+from stream.event_files import EventFileError
+from stream.kafka.administration import TopicError
+from stream.kafka.brokers.broker import BrokerError
+from stream.kafka.feeder import FeedError
+from stream.lead.point_rules import RulesFileError
+from stream.lead.state import StateFormatError
+
+app = typer.Typer(
+    name="leadstream",
+    help="Scores sales leads while they act: Kafka in, calibrated and explained scores out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+run.register(app)
+operate.register(app)
+inspect.register(app)
+
+_EXPECTED = (
+    BrokerError,
+    EventFileError,
+    FeedError,
+    RulesFileError,
+    StateFormatError,
+    TopicError,
+)
+
+
+def main() -> None:
+    """Run a command."""
+    try:
+        app()
+    except _EXPECTED as error:
+        _fail(str(error))
+    except KafkaConnectionError as error:
+        _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        prefix = f"LEADSTREAM_{name} = {first['input']!r}: " if first["loc"] else ""
+        _fail(f"{prefix}{message}; `leadstream settings` lists all settings")
+
+
+def _fail(message: str) -> None:
+    print(f"leadstream: {message}", file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,237 @@
+"""Commands that operate a running system: topics, erase, models, state."""
+
+import asyncio
+import time
+import uuid
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas import topics as contract
+from stream.kafka.administration import ensure_topics
+from stream.kafka.feeder import Feeder
+from stream.kafka.snapshots import read_snapshots
+from stream.kafka.transactions import append
+from stream.kafka.clients import new_producer
+from stream.lead.learner import serving_record
+from stream.lead.outputs import rfc3339
+from stream.models import P_CONVERT, SnapshotStore
+from stream.settings import Settings
+from stream.stored_states import LeadNotFound, check_states, find_lead, repair_states
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="The model's name.")]
+
+models_app = typer.Typer(help="Versions of the models: which serve, and going back to one.")
+state_app = typer.Typer(help="Stored lead states: check, migrate, repair.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(topics)
+    app.command()(erase)
+    app.add_typer(models_app, name="models")
+    app.add_typer(state_app, name="state")
+
+
+def topics(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Create nothing, only compare with the contract.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Create every topic that is missing, and verify the others.
+
+    Example: LEADSTREAM_REPLICATION=3 leadstream topics
+    """
+    reports = asyncio.run(ensure_topics(Settings(), create=not verify))
+    if json:
+        typer.echo(orjson.dumps([asdict(r) for r in reports]).decode())
+    else:
+        table = Table("topic", "partitions", "cleanup", "retention", "")
+        for report in reports:
+            kept = "for ever" if report.retention_s is None else f"{report.retention_s // 86400} d"
+            status = report.fault or ("created" if report.created else "as it should be")
+            table.add_row(report.name, str(report.partitions), report.cleanup, kept, status)
+        Console().print(table)
+    if any(report.fault for report in reports):
+        raise typer.Exit(1)
+
+
+def erase(lead_id: Annotated[str, typer.Argument(help="The lead to forget.")]) -> None:
+    """Forget a lead: its state is deleted by the worker that owns it.
+
+    Example: leadstream erase lead-4711
+    """
+    settings = Settings()
+
+    async def send() -> None:
+        try:
+            _, now_s = await find_lead(settings, lead_id)
+        except LeadNotFound:
+            now_s = time.time()
+        at_s = time.time() if settings.clock == "wall" else now_s
+        identifier = {"lead_id": lead_id}
+        if lead_id.startswith("anon:"):
+            identifier = {"anonymous_id": lead_id.removeprefix("anon:")}
+        event = {
+            "type": "erasure",
+            "event_id": f"erase-{uuid.uuid4()}",
+            "occurred_at": rfc3339(at_s),
+            **identifier,
+        }
+        feeder = Feeder(settings, max_lag=0)
+        await feeder.start()
+        try:
+            await feeder.send(contract.CRM_UPDATES.name, lead_id.encode(), orjson.dumps(event))
+            await feeder.settle()
+        finally:
+            await feeder.stop()
+
+    asyncio.run(send())
+    typer.echo(f"erasure of {lead_id} sent; the worker that owns the lead forgets it")
+
+
+@models_app.callback(invoke_without_command=True)
+def list_models(context: typer.Context, json: Json = False) -> None:
+    """List the kept versions, newest last, and which one serves.
+
+    Example: leadstream models --json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    store = asyncio.run(_store(Settings()))
+    serving, pinned = store.serving(P_CONVERT), store.pinned(P_CONVERT)
+    rows = [
+        {
+            "model": P_CONVERT,
+            "version": version,
+            "examples": document["examples"],
+            "positives": document["positives"],
+            "library": document["library"],
+            "serving": version == serving,
+            "pinned": version == pinned,
+        }
+        for version in store.versions(P_CONVERT)
+        for document in (store.document(P_CONVERT, version),)
+    ]
+    if json:
+        typer.echo(orjson.dumps(rows).decode())
+        return
+    if not rows:
+        typer.echo("no version yet: scores come from the rules until the first outcomes are known")
+        return
+    table = Table("model", "version", "examples", "positives", "library", "")
+    for row in rows[-20:]:
+        role = ("serving " if row["serving"] else "") + ("pinned" if row["pinned"] else "")
+        table.add_row(*(str(row[k]) for k in list(row)[:5]), role)
+    Console().print(table)
+
+
+@models_app.command()
+def rollback(
+    name: Name,
+    version: Annotated[
+        str | None, typer.Argument(help="The version; the one before the serving one if none.")
+    ] = None,
+) -> None:
+    """Pin a former version, until `leadstream models release` lets the newest serve again.
+
+    Example: leadstream models rollback p_convert 1200
+    """
+    settings = Settings()
+    store = asyncio.run(_store(settings))
+    kept = store.versions(name)
+    if version is None:
+        serving = store.serving(name)
+        earlier = kept[: kept.index(serving)] if serving in kept else kept
+        version = earlier[-1] if earlier else None
+    if version is None or version not in kept:
+        some = ", ".join(kept[-10:]) or "none"
+        raise typer.BadParameter(
+            f"model {name!r} has no version {version or 'to go back to'}; kept: {some}"
+        )
+    asyncio.run(_write(settings, name, version))
+    typer.echo(f"{name} is pinned to version {version}")
+
+
+@models_app.command()
+def release(name: Name) -> None:
+    """Let the newest version serve again.
+
+    Example: leadstream models release p_convert
+    """
+    asyncio.run(_write(Settings(), name, None))
+    typer.echo(f"{name} serves its newest version again")
+
+
+@state_app.command()
+def check(json: Json = False) -> None:
+    """Read every stored state and name those that cannot be read.
+
+    Example: leadstream state check
+    """
+    readable, faults = asyncio.run(check_states(Settings()))
+    if json:
+        typer.echo(
+            orjson.dumps({"readable": readable, "faults": [asdict(f) for f in faults]}).decode()
+        )
+    else:
+        typer.echo(f"{readable} states can be read, {len(faults)} cannot")
+        for fault in faults:
+            typer.echo(f"partition {fault.partition}, lead {fault.lead_id}: {fault.fault}")
+    if faults:
+        raise typer.Exit(1)
+
+
+@state_app.command()
+def migrate() -> None:
+    """Carry states of an older schema over to this one's.
+
+    There has been one schema so far: this checks that all states are of it.
+
+    Example: leadstream state migrate
+    """
+    readable, faults = asyncio.run(check_states(Settings()))
+    typer.echo(f"{readable} states are of this schema, {len(faults)} are not")
+    if faults:
+        typer.echo("`leadstream state repair` rebuilds them from their log", err=True)
+        raise typer.Exit(1)
+
+
+@state_app.command()
+def repair() -> None:
+    """Rebuild the states that cannot be read from their log; stop the workers first.
+
+    Example: leadstream state repair
+    """
+    settings = Settings()
+
+    async def run() -> list[str]:
+        _, faults = await check_states(settings)
+        return await repair_states(settings, faults)
+
+    repaired = asyncio.run(run())
+    typer.echo(f"{len(repaired)} states rebuilt from the log {' '.join(repaired)}".strip())
+
+
+async def _store(settings: Settings) -> SnapshotStore:
+    store = SnapshotStore()
+    await read_snapshots(settings, store)
+    return store
+
+
+async def _write(settings: Settings, name: str, version: str | None) -> None:
+    record = serving_record(name, "pin", version or "")
+    producer = new_producer(settings)
+    await producer.start()
+    try:
+        topic = settings.topic(record.topic)
+        value = record.value if version is not None else None
+        await append(producer, [(topic, 0, record.key, value, [])])
+    finally:
+        await producer.stop()

@@ -1,0 +1,63 @@
+"""How far the workers are behind what has been sent."""
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas import topics
+from stream.kafka.clients import new_reader, read_all
+from stream.settings import Settings
+
+WORKED_ON = (*topics.INPUTS, topics.LEAD_FORWARDS, topics.LEAD_EVENTS)
+
+
+class LagMeter:
+    """Compares what the worker group has committed with what the topics hold."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader: AIOKafkaConsumer | None = None
+        self._partitions: list[TopicPartition] = []
+
+    async def start(self) -> None:
+        """Find the partitions."""
+        self._reader = new_reader(self._settings, group_id=self._settings.app_id)
+        await self._reader.start()
+        for topic in WORKED_ON:
+            name = self._settings.topic(topic.name)
+            await self._reader._client.add_topic(name)
+            numbers = self._reader.partitions_for_topic(name) or set()
+            self._partitions += [TopicPartition(name, number) for number in sorted(numbers)]
+        self._reader.assign(self._partitions)
+
+    async def stop(self) -> None:
+        """Let go."""
+        if self._reader is not None:
+            await self._reader.stop()
+
+    async def behind(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the committed and the end offset of each partition where they differ.
+
+        The end counts transaction marks too, so the difference is at most a little too large.
+        """
+        reader = self._reader
+        if reader is None:
+            raise RuntimeError("the lag meter is not started")
+        ends = await reader.end_offsets(self._partitions)
+        found = {}
+        for where in self._partitions:
+            if ends[where] == 0:
+                continue
+            committed = await reader.committed(where) or 0
+            if committed < ends[where]:
+                found[where] = committed, ends[where]
+        return found
+
+    async def lag(self) -> int:
+        """Return how many records the workers are behind, roughly."""
+        return sum(end - committed for committed, end in (await self.behind()).values())
+
+    async def is_drained(self) -> bool:
+        """Tell whether no record is left to be worked on; marks do not count."""
+        for where, (committed, _) in (await self.behind()).items():
+            if await read_all(self._settings, where.topic, where.partition, committed):
+                return False
+        return True
