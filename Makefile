@@ -42,12 +42,6 @@ schemas: $(READY) ## write schemas/json anew from the models
 readme: $(READY) ## write the README's tables of settings, topics and metrics anew
 	$(BIN)/python -m stream.documentation README.md
 
-ifneq ($(wildcard tests/faults/test_*.py),)
-.PHONY: faults
-faults: $(READY) ## kill workers and brokers, and count what was lost or doubled
-	$(BIN)/pytest tests/faults $(ARGS)
-endif
-
 .PHONY: setup
 setup: $(READY) ## make .venv, with leadstream and its tools in it
 

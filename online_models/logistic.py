@@ -10,6 +10,8 @@ from online_models.protocols import Features
 
 SNAPSHOT_SCHEMA = 1
 CHECKPOINT_SCHEMA = 1
+LARGEST = 1e100
+"""Numbers are taken no larger than this: an infinite variance would undo the model."""
 CLIP = 5.0
 """Standardised values are kept within this many standard deviations."""
 
@@ -32,6 +34,10 @@ def is_scaled(name: str) -> bool:
     that has it, which centring on those that have it would undo.
     """
     return not name.startswith(_SCALED_AS_THEY_ARE)
+
+
+def _finite(value: float) -> float:
+    return max(-LARGEST, min(LARGEST, value))
 
 
 class OnlineLogisticRegression:
@@ -74,7 +80,17 @@ class OnlineLogisticRegression:
 
     def learn_one(self, x: Features, y: bool, weight: float = 1.0) -> None:
         """Learn from one labelled vector; a weight stands for that many like it."""
-        numeric = {k: v for k, v in x.items() if not isinstance(v, str) and is_scaled(k)}
+        means = self._scaler.means
+        room = self.max_features - len(means)
+        numeric = {}
+        for name, value in x.items():
+            if isinstance(value, str) or not is_scaled(name):
+                continue
+            if name not in means:
+                if room <= 0:
+                    continue
+                room -= 1
+            numeric[name] = _finite(value)
         self._scaler.learn_one(numeric)
         z = self._transform(x)
         known = self._regression.weights
@@ -168,13 +184,14 @@ class OnlineLogisticRegression:
     def _transform(self, x: Features) -> dict[str, float]:
         z: dict[str, float] = {}
         numeric: dict[str, float] = {}
+        known = self._scaler.means  # River's scaler would keep a row for each unknown one
         for name, value in x.items():
             if isinstance(value, str):
                 z[f"{name}={value}"] = 1.0
-            elif is_scaled(name):
-                numeric[name] = value
-            else:
-                z[name] = value
+            elif not is_scaled(name):
+                z[name] = _finite(value)
+            elif name in known:
+                numeric[name] = _finite(value)
         for name, value in self._scaler.transform_one(numeric).items():
             z[name] = max(-CLIP, min(CLIP, value))
         return z

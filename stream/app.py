@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import faust
@@ -15,7 +16,8 @@ from stream.agents.learn import LearnWorker, learn
 from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
 from stream.kafka.clients import ssl_context
-from stream.kafka.ownership import Ownership, Worker
+from stream.kafka.lane import Worker
+from stream.kafka.ownership import Ownership
 from stream.kafka.snapshots import SnapshotFollower
 from stream.kafka.transactions import PartitionProducer, SharedProducer
 from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
@@ -28,6 +30,13 @@ log = structlog.get_logger(__name__)
 
 Role = Literal["route", "score", "learn"]
 ROLES: tuple[Role, ...] = ("route", "score", "learn")
+INPUTS: Mapping[Role, Sequence[str]] = {
+    "route": [t.name for t in (*topics.INPUTS, topics.LEAD_FORWARDS)],
+    "score": [topics.LEAD_EVENTS.name],
+    "learn": [topics.TRAINING_EXAMPLES.name],
+}
+COMMIT_INTERVAL_S = 0.05
+"""Between commits of how far inputs are done."""
 
 
 class WorkerProcess:
@@ -53,8 +62,9 @@ class WorkerProcess:
             future_tolerance_s=settings.future_tolerance_s,
         )
         self._shared = SharedProducer(settings, self)
+        self._offsets: dict[TP, int] = {}
         self._crash: asyncio.Future[None] | None = None
-        self.ownership = Ownership(self._makers(), self._flow, self._on_crash)
+        self.ownership = Ownership(self._make, self._flow, self._on_crash)
         self.faust = self._faust_app()
         self.web = WebServer(
             settings.web_host, settings.web_port, self._is_ready, self._follower.observe
@@ -80,12 +90,15 @@ class WorkerProcess:
             started(url)
             asked = asyncio.create_task(stopping.wait())
             watch = asyncio.create_task(self._watch())
+            commits = asyncio.create_task(self._commit_regularly())
             await asyncio.wait(
-                {asked, watch, self._crash}, return_when=asyncio.FIRST_COMPLETED
+                {asked, watch, commits, self._crash}, return_when=asyncio.FIRST_COMPLETED
             )
-            for task in (asked, watch):
+            for task in (asked, watch, commits):
                 task.cancel()
             await self.ownership.close()
+            if not self._crash.done():
+                await self._commit()
             if self._crash.done():
                 self._crash.result()
         finally:
@@ -94,9 +107,29 @@ class WorkerProcess:
             await self._follower.stop()
             await self.web.stop()
 
-    async def commit_offset(self, topic: str, partition: int, offset: int) -> None:
-        """Commit an input offset through Faust's consumer, which knows the generation."""
-        await self.faust.consumer.commit_offsets({TP(topic, partition): offset})
+    def note_offset(self, topic: str, partition: int, offset: int) -> None:
+        """Note how far an input is done; committed soon, and before its partition goes."""
+        self._offsets[TP(topic, partition)] = offset
+
+    async def on_revoked(self, revoked: set[TP]) -> None:
+        """Let the partitions' work end, and commit it before the group hears of it."""
+        await self.ownership.on_revoked(revoked)
+        await self._commit()
+
+    async def on_assigned(self, assigned: set[TP]) -> None:
+        """Take over these partitions."""
+        self._offsets.clear()
+        await self.ownership.on_assigned(assigned)
+
+    async def _commit(self) -> None:
+        offsets, self._offsets = self._offsets, {}
+        if offsets:
+            await self.faust.consumer.commit_offsets(offsets)
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_INTERVAL_S)
+            await self._commit()
 
     def _faust_app(self) -> Any:
         settings = self._settings
@@ -116,44 +149,37 @@ class WorkerProcess:
             stream_wait_empty=False,
             web_enabled=False,
             store="memory://",
+            # Nothing is kept there, but Faust makes the directory, by default in the working one.
+            datadir=tempfile.gettempdir(),
         )
         app.leadstream_settings = settings
-        app.leadstream_owner = self.ownership
+        app.leadstream_owner = self
         app.transport = Transport(
             [URL(f"kafka://{host}") for host in settings.kafka_bootstrap.split(",")], app
         )
         agents = {"route": route, "score": score, "learn": learn}
-        inputs = {
-            "route": [t.name for t in (*topics.INPUTS, topics.LEAD_FORWARDS)],
-            "score": [topics.LEAD_EVENTS.name],
-            "learn": [topics.TRAINING_EXAMPLES.name],
-        }
         for role in self._roles:
             channel = app.topic(
-                *(settings.topic(name) for name in inputs[role]),
+                *(settings.topic(name) for name in INPUTS[role]),
                 value_serializer="raw",
                 acks=False,
             )
             app.agent(channel, name=role)(_loop(agents[role], self.ownership))
         return app
 
-    def _makers(self) -> dict[str, Callable[[int], Worker]]:
-        settings = self._settings
-        makers: dict[str, Callable[[int], Worker]] = {}
-        if "route" in self._roles:
-            for topic in (*topics.INPUTS, topics.LEAD_FORWARDS):
-                makers[settings.topic(topic.name)] = self._route_maker(topic)
-        if "score" in self._roles:
-            makers[settings.topic(topics.LEAD_EVENTS.name)] = self._score_worker
-        if "learn" in self._roles:
-            makers[settings.topic(topics.TRAINING_EXAMPLES.name)] = self._learn_worker
-        return makers
+    def _make(self, tp: TP) -> tuple[Hashable, Callable[[], Worker]] | None:
+        """Name the lane of a partition: the log's and the examples' partitions have their own.
 
-    def _route_maker(self, topic: topics.Topic) -> Callable[[int], Worker]:
-        def make(number: int) -> Worker:
-            return RouteWorker(self._settings, self._router, topic, number, self._shared)
-
-        return make
+        What is routed has no state, so all of it shares one lane and its batches.
+        """
+        name = tp.topic.removeprefix(self._settings.topic_prefix)
+        if name == topics.LEAD_EVENTS.name:
+            return f"{name}-{tp.partition}", lambda: self._score_worker(tp.partition)
+        if name == topics.TRAINING_EXAMPLES.name:
+            return f"{name}-{tp.partition}", lambda: self._learn_worker(tp.partition)
+        if name in INPUTS["route"]:
+            return "route", lambda: RouteWorker(self._settings, self._router, self._shared)
+        return None
 
     def _score_worker(self, number: int) -> Worker:
         return ScoreWorker(

@@ -201,5 +201,5 @@ async def repair_states(settings: Settings, faults: list[StateFault]) -> list[st
 
 
 class _NoCommits:
-    async def commit_offset(self, topic: str, partition: int, offset: int) -> None:
+    def note_offset(self, topic: str, partition: int, offset: int) -> None:
         raise NotImplementedError("a repair moves no offsets")

@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from schemas import topics
 from stream import metrics
 from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import SharedProducer
@@ -21,7 +20,7 @@ async def route(batches: AsyncIterator[Records], ownership: Ownership) -> None:
 
 
 class RouteWorker:
-    """One partition of an input topic.
+    """All partitions of the input topics that this process owns.
 
     It keeps no state: after a crash it may repeat records, which ``score`` passes over
     because it knows how far it has seen each source.
@@ -33,15 +32,11 @@ class RouteWorker:
         self,
         settings: Settings,
         router: Router,
-        topic: topics.Topic,
-        number: int,
         producer: SharedProducer,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._router = router
-        self._topic = topic
-        self._number = number
         self._producer = producer
         self._clock = clock
 
@@ -56,20 +51,21 @@ class RouteWorker:
         """There is no state."""
 
     async def process(self, records: list[Any]) -> None:
-        """Route a batch, and commit its offset when all of it is acknowledged."""
+        """Route a batch, and note how far it got when all of it is acknowledged."""
         started_s = time.perf_counter()
         now_s = self._clock()
         outputs: list[Output] = []
+        done: dict[tuple[str, int], int] = {}
         for record in records:
-            origin = Origin(self._topic.name, self._number, record.offset, now_s)
+            name = record.topic.removeprefix(self._settings.topic_prefix)
+            origin = Origin(name, record.partition, record.offset, now_s)
+            done[record.topic, record.partition] = record.offset + 1
             routed = self._router.route(record.key, record.value, origin)
             metrics.EVENTS.labels(self.role, routed.event_type, routed.outcome).inc()
             if routed.event_type == "refused":
                 metrics.DEAD_LETTERS.labels(self.role, routed.outcome).inc()
             outputs += routed.outputs
-        await self._producer.send(
-            outputs, self._settings.topic(self._topic.name), self._number, records[-1].offset + 1
-        )
+        await self._producer.send(outputs, done)
         metrics.BATCH_SECONDS.labels(self.role).observe(time.perf_counter() - started_s)
         metrics.BATCH_EVENTS.labels(self.role).observe(len(records))
         done_s = self._clock()

@@ -8,7 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas import topics
-from stream.kafka.clients import MAX_REQUEST_BYTES, security
+from stream.kafka.clients import MAX_REQUEST_BYTES, new_admin
 from stream.settings import Settings
 
 
@@ -36,9 +36,7 @@ async def ensure_topics(settings: Settings, *, create: bool = True) -> list[Topi
     TopicError
         If Kafka refuses to create a topic.
     """
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_bootstrap, client_id=settings.app_id, **security(settings)
-    )
+    admin = new_admin(settings)
     await admin.start()
     try:
         there = set(await admin.list_topics())

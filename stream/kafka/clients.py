@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.settings import Settings
 
@@ -83,6 +84,13 @@ def new_reader(settings: Settings, *topics: str, group_id: str | None = None) ->
     )
 
 
+def new_admin(settings: Settings) -> AIOKafkaAdminClient:
+    """Return an administration client, not started."""
+    return AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_bootstrap, client_id=settings.app_id, **security(settings)
+    )
+
+
 async def end_offset(settings: Settings, topic: str, partition: int) -> int:
     """Return the offset that the next committed record of a partition will have at least."""
     reader = new_reader(settings)
@@ -105,9 +113,9 @@ async def read_all(
     await reader.start()
     try:
         where = TopicPartition(topic, partition)
-        reader.assign([where])
         end = (await reader.end_offsets([where]))[where]
         beginning = (await reader.beginning_offsets([where]))[where]
+        reader.assign([where])  # not earlier: a waiting fetch holds up the questions behind it
         reader.seek(where, max(from_offset, beginning))
         records: list[Any] = []
         # The position passes over aborted records and transaction marks, which come in no batch.

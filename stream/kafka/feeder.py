@@ -13,6 +13,7 @@ from stream.kafka.lag import LagMeter
 from stream.settings import Settings
 
 CHECK_EVERY = 50
+POLL_S = 0.005
 MAX_SKEW_S = 86_400.0
 
 
@@ -88,7 +89,7 @@ class Feeder:
         if self.sent % CHECK_EVERY == 0:
             await self.settle()
             while self._max_lag and self._is_too_far(await self._meter.lag()):
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(POLL_S)
 
     def _is_too_far(self, lag: int) -> bool:
         if lag > self._max_lag:

@@ -1,9 +1,10 @@
 """How far the workers are behind what has been sent."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas import topics
-from stream.kafka.clients import new_reader, read_all
+from stream.kafka.clients import new_admin, new_reader, read_all
 from stream.settings import Settings
 
 WORKED_ON = (*topics.INPUTS, topics.LEAD_FORWARDS, topics.LEAD_EVENTS)
@@ -15,38 +16,48 @@ class LagMeter:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reader: AIOKafkaConsumer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
+        self._coordinator: int | None = None
         self._partitions: list[TopicPartition] = []
 
     async def start(self) -> None:
-        """Find the partitions."""
-        self._reader = new_reader(self._settings, group_id=self._settings.app_id)
+        """Find the partitions.
+
+        They are not assigned: a waiting fetch would hold up the questions behind it.
+        """
+        self._reader = new_reader(self._settings)
         await self._reader.start()
+        self._admin = new_admin(self._settings)
+        await self._admin.start()
         for topic in WORKED_ON:
             name = self._settings.topic(topic.name)
             await self._reader._client.add_topic(name)
             numbers = self._reader.partitions_for_topic(name) or set()
             self._partitions += [TopicPartition(name, number) for number in sorted(numbers)]
-        self._reader.assign(self._partitions)
 
     async def stop(self) -> None:
         """Let go."""
         if self._reader is not None:
             await self._reader.stop()
+        if self._admin is not None:
+            await self._admin.close()
 
     async def behind(self) -> dict[TopicPartition, tuple[int, int]]:
         """Return the committed and the end offset of each partition where they differ.
 
         The end counts transaction marks too, so the difference is at most a little too large.
         """
-        reader = self._reader
-        if reader is None:
+        if self._reader is None or self._admin is None:
             raise RuntimeError("the lag meter is not started")
-        ends = await reader.end_offsets(self._partitions)
+        if self._coordinator is None:
+            self._coordinator = await self._admin.find_coordinator(self._settings.app_id)
+        ends = await self._reader.end_offsets(self._partitions)
+        offsets = await self._admin.list_consumer_group_offsets(
+            self._settings.app_id, self._coordinator, self._partitions
+        )
         found = {}
         for where in self._partitions:
-            if ends[where] == 0:
-                continue
-            committed = await reader.committed(where) or 0
+            committed = max(0, offsets[where].offset) if where in offsets else 0
             if committed < ends[where]:
                 found[where] = committed, ends[where]
         return found

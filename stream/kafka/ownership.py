@@ -1,174 +1,26 @@
-"""The partitions that this process owns: one worker each, side by side, kept over rebalances."""
+"""The partitions that this process owns: who works on which, kept over rebalances."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections import defaultdict
+from collections.abc import Callable, Hashable
 
-import structlog
-from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
-from stream import metrics
+from stream.kafka.lane import Flow, Lane, Worker
 from stream.kafka.transport import Records
 
-log = structlog.get_logger(__name__)
-
-FULL_BATCHES = 4
-"""Batches waiting for one partition's worker before no more of that partition is fetched."""
-IDLE_S = 0.2
-ATTEMPTS = 5
-
-
-class Worker(Protocol):
-    """What a role does with one partition."""
-
-    role: str
-
-    async def fence(self) -> None:
-        """Shut out a former owner; quick, since the whole group waits for it."""
-        ...
-
-    async def restore(self) -> None:
-        """Bring the state to what was committed; what is known to be current stays."""
-        ...
-
-    def discard(self) -> None:
-        """Forget the state: it may hold what was never committed."""
-        ...
-
-    async def process(self, records: list[Any]) -> None:
-        """Do a batch and commit it; records done before are passed over."""
-        ...
-
-    async def idle(self) -> None:
-        """Do what is due while no records come."""
-        ...
-
-    async def pause(self) -> None:
-        """Keep the state for when the partition comes back."""
-        ...
-
-    async def close(self) -> None:
-        """Let go."""
-        ...
-
-
-class Flow(Protocol):
-    """Holds a partition's fetching back and lets it go on (Faust's consumer)."""
-
-    def on_buffer_full(self, tp: TP) -> None: ...  # noqa: D102
-    def on_buffer_drop(self, tp: TP) -> None: ...  # noqa: D102
-
-
-class _Lane:
-    """One partition's worker, its waiting batches and the task that does them."""
-
-    def __init__(self, tp: TP, worker: Worker, flow: Callable[[], Flow]) -> None:
-        self.tp = tp
-        self.worker = worker
-        self._flow = flow
-        self._waiting: deque[Records] = deque()
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = False
-        self._full = False
-
-    def put(self, records: Records) -> None:
-        self._waiting.append(records)
-        self._wake.set()
-        if len(self._waiting) >= FULL_BATCHES and not self._full:
-            self._full = True
-            self._flow().on_buffer_full(self.tp)
-
-    async def start(self, on_crash: Callable[[BaseException], None]) -> None:
-        self._stopping, self._full = False, False
-        self._waiting.clear()
-        await self.worker.fence()
-        self._task = asyncio.create_task(self._run(), name=f"{self.tp.topic}-{self.tp.partition}")
-
-        def done(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                on_crash(error)
-
-        self._task.add_done_callback(done)
-
-    async def pause(self) -> None:
-        """Finish the batch under way; what waits will be fetched again by whoever comes next."""
-        self._stopping = True
-        self._waiting.clear()
-        self._wake.set()
-        task, self._task = self._task, None
-        if task is not None:
-            await asyncio.wait([task])
-            if not task.cancelled() and task.exception() is None:
-                await self.worker.pause()
-
-    async def close(self) -> None:
-        await self.pause()
-        await self.worker.close()
-
-    async def _run(self) -> None:
-        if not await self._attempt(self.worker.restore):
-            return
-        while not self._stopping:
-            if not self._waiting:
-                self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), IDLE_S)
-                except TimeoutError:
-                    if not await self._attempt(self.worker.idle):
-                        return
-                continue
-            records = self._waiting.popleft()
-            if self._full and len(self._waiting) <= 1:
-                self._full = False
-                self._flow().on_buffer_drop(self.tp)
-            if not await self._attempt(lambda batch=records: self.worker.process(batch)):
-                return
-
-    async def _attempt(self, work: Callable[[], Any]) -> bool:
-        """Do a piece of work, again from what was committed if it fails; False when fenced."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                if attempt > 1:
-                    await self.worker.fence()
-                    await self.worker.restore()
-                await work()
-            except ProducerFenced:
-                self.worker.discard()
-                log.warning(
-                    "another process owns this partition now; waiting for the group to say so",
-                    topic=self.tp.topic,
-                    partition=self.tp.partition,
-                )
-                return False
-            except Exception as error:
-                self.worker.discard()
-                if attempt == ATTEMPTS or self._stopping:
-                    raise
-                metrics.RETRIES.labels(self.worker.role).inc()
-                log.warning(
-                    "batch taken back, will be done again",
-                    topic=self.tp.topic,
-                    partition=self.tp.partition,
-                    attempt=attempt,
-                    error=repr(error),
-                )
-                await asyncio.sleep(0.2 * 2**attempt)
-            else:
-                return True
-        return False
+BATCHES_AT_ONCE = 2
+"""Batches of one role under way at the same time: one computes while another waits for Kafka."""
 
 
 class Ownership:
-    """Gives each owned partition a worker, and batches to the worker of their partition.
+    """Gives each owned partition a lane, and each batch to the lane of its partition.
 
     Parameters
     ----------
     make
-        Topic in Kafka -> makes the worker of one of its partitions.
+        Partition -> the lane's name and the maker of its worker; partitions of the same name
+        share a lane. None for partitions that are not worked on here.
     flow
         Returns what holds fetching back.
     on_crash
@@ -177,15 +29,19 @@ class Ownership:
 
     def __init__(
         self,
-        make: Mapping[str, Callable[[int], Worker]],
+        make: Callable[[TP], tuple[Hashable, Callable[[], Worker]] | None],
         flow: Callable[[], Flow],
         on_crash: Callable[[BaseException], None],
     ) -> None:
         self._make = make
         self._flow = flow
         self._on_crash = on_crash
-        self._lanes: dict[TP, _Lane] = {}
-        self._paused: dict[TP, _Lane] = {}
+        self._lanes: dict[Hashable, Lane] = {}
+        self._paused: dict[Hashable, Lane] = {}
+        self._names: dict[TP, Hashable] = {}
+        self._turns: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(BATCHES_AT_ONCE)
+        )
         self._assigned = asyncio.Event()
 
     @property
@@ -198,36 +54,41 @@ class Ownership:
         return [lane.worker for lane in self._lanes.values() if lane.worker.role == role]
 
     def deliver(self, records: Records) -> None:
-        """Hand a batch to its partition's worker; dropped if the partition has just gone."""
-        lane = self._lanes.get(records.tp)
+        """Hand a batch to its partition's lane; dropped if the partition has just gone."""
+        lane = self._lanes.get(self._names.get(records.tp))
         if lane is not None:
             lane.put(records)
 
     async def on_revoked(self, revoked: set[TP]) -> None:
         """Pause: a partition that comes back keeps its worker and its state."""
         self._assigned.clear()
-        going = [self._lanes.pop(tp) for tp in revoked if tp in self._lanes]
-        await asyncio.gather(*(lane.pause() for lane in going))
-        self._paused |= {lane.tp: lane for lane in going}
+        names = {self._names.pop(tp) for tp in revoked if tp in self._names}
+        going = {name: self._lanes.pop(name) for name in names if name in self._lanes}
+        await asyncio.gather(*(lane.pause() for lane in going.values()))
+        self._paused |= going
 
     async def on_assigned(self, assigned: set[TP]) -> None:
         """Take over; what was paused and went elsewhere is let go."""
-        gone = [lane for tp, lane in self._paused.items() if tp not in assigned]
-        await asyncio.gather(*(lane.close() for lane in gone))
-        lanes = {}
+        makers = {}
         for tp in assigned:
-            if tp.topic in self._make:
-                lanes[tp] = self._paused.get(tp) or _Lane(
-                    tp, self._make[tp.topic](tp.partition), self._flow
-                )
-        self._paused = {}
-        starting = [lane for tp, lane in lanes.items() if tp not in self._lanes]
-        await asyncio.gather(*(lane.start(self._on_crash) for lane in starting))
-        self._lanes |= lanes
+            made = self._make(tp)
+            if made is not None:
+                self._names[tp], makers[made[0]] = made
+        paused, self._paused = self._paused, {}
+        await asyncio.gather(*(lane.close() for n, lane in paused.items() if n not in makers))
+        starting = {}
+        for name, maker in makers.items():
+            if name not in self._lanes:
+                starting[name] = paused.get(name) or self._lane(str(name), maker())
+        await asyncio.gather(*(lane.start(self._on_crash) for lane in starting.values()))
+        self._lanes |= starting
         self._assigned.set()
 
     async def close(self) -> None:
         """Finish and let go of everything."""
         lanes = [*self._lanes.values(), *self._paused.values()]
-        self._lanes, self._paused = {}, {}
+        self._lanes, self._paused, self._names = {}, {}, {}
         await asyncio.gather(*(lane.close() for lane in lanes))
+
+    def _lane(self, name: str, worker: Worker) -> Lane:
+        return Lane(name, worker, self._flow, self._turns[worker.role])

@@ -45,9 +45,10 @@ def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: 
         state.last_kind = kinds[-1]
     if event["type"] in ON_THE_WEBSITE:
         _browse(state, event, at_s, house)
-    if event["type"] in BY_THE_LEAD:
-        state.last_active_s = max(state.last_active_s, at_s)
-        state.absence_due_s = state.last_active_s + house.absence_s
+    # A late one does not end an absence that was noted since.
+    if event["type"] in BY_THE_LEAD and at_s > state.last_active_s:
+        state.last_active_s = at_s
+        state.absence_due_s = at_s + house.absence_s
     _learn_of(state, event, at_s, house)
     points.earn(state.ledger, house.points, event, at_s)
     earned = sum(points.standing(state.ledger, house.points, at_s).values()) - sum(before.values())

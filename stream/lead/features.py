@@ -10,6 +10,10 @@ COUNTED = ((0, "count"), (2, "count_1d"), (3, "count_7d"))
 """Which columns of the decayed counts become features, and under which prefix."""
 
 
+LARGEST = 1e15
+"""Numbers are taken no larger than this, so that their squares stay numbers."""
+
+
 def features_of(state: LeadState, at_s: float, points: float) -> Features:
     """Return a lead's features as of a time.
 
@@ -52,7 +56,8 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
         elif isinstance(value, str):
             x[f"attribute:{name}"] = value
         else:
-            number = float(value)
-            x[f"attribute:{name}"] = number
-            x[f"attribute_log:{name}"] = math.copysign(log1p(abs(number)), number)
+            number = max(-LARGEST, min(LARGEST, float(value)))
+            plain = name.replace("=", "_")  # name=value is how models call categories
+            x[f"attribute:{plain}"] = number
+            x[f"attribute_log:{plain}"] = math.copysign(log1p(abs(number)), number)
     return x

@@ -13,7 +13,7 @@ import orjson
 from schemas import topics
 from stream.lead import decide
 from stream.lead.hashing import stable_id
-from stream.lead.identity import MAX_HOPS
+from stream.lead.identity import MAX_HOPS, resolve
 from stream.lead.outputs import Origin, Output, dead_letter, encode_key
 from stream.lead.state import LeadState
 from stream.lead.triggers import Cause
@@ -35,22 +35,27 @@ class Forwarding:
         event: Mapping[str, Any],
         at_s: float,
         offset: int,
+        path: Sequence[str],
         record: "Record",
     ) -> None:
         """Turn an address into a forwarding address; its history, if any, moves in one piece.
 
         A visitor known under another name from now on follows the latest name: its former history
-        stays with the lead it was given to. A lead merged after it was merged
-        already passes the order on to where it lives now.
+        stays with the lead it was given to, and a link older than that name changes nothing. A
+        lead merged after it was merged already passes the order on to where it lives now.
         """
         merge = event["type"] == "lead_merge"
         target = event["into_lead_id" if merge else "to_lead_id"]
         partition = self._partition
+        forwards = state is not None and state.forward_to is not None
         if target == address or (state is not None and state.forward_to == target):
             partition.batch.events[event["type"], "no_change"] += 1
             return
-        if state is not None and state.forward_to is not None and merge:
-            self.pass_on(state, event, (), offset, record)
+        if state is not None and forwards and merge:
+            self.pass_on(state, event, path, offset, record)
+            return
+        if state is not None and forwards and at_s < state.last_at_s:
+            partition.batch.events[event["type"], "no_change"] += 1
             return
         if state is not None and state.forward_to is None:
             cause = stable_id("moved", event["event_id"], address)
@@ -94,6 +99,41 @@ class Forwarding:
         partition.touch(state, offset)
         partition.carry_out(address, "lead_moved", decision)
 
+    def erase(
+        self,
+        address: str,
+        state: LeadState | None,
+        event: Mapping[str, Any],
+        path: Sequence[str],
+        offset: int,
+        record: "Record",
+    ) -> None:
+        """Forget a lead here, and where its history has gone.
+
+        An identifier that the lead is said to share is forgotten unless it is another lead's by
+        now: that one is not to be erased.
+        """
+        partition = self._partition
+        target = None if state is None else state.forward_to
+        strongest, _ = resolve(event)
+        outcome = "applied"
+        if state is not None and target is not None:
+            if path or address == strongest:
+                self.pass_on(state, event, path, offset, record)
+                outcome = ""  # counted where it was passed on
+            elif target != strongest:
+                outcome = "no_change"
+        if outcome != "no_change":
+            partition.leads.pop(address, None)
+            partition.batch.touched[address] = None
+        if outcome:
+            partition.batch.events[event["type"], outcome] += 1
+
+    def settles_here(self, state: LeadState, path: Sequence[str]) -> bool:
+        """Tell whether an event that goes round in a circle of merges ends at this address."""
+        target = state.forward_to
+        return target is not None and target in path and _ends_here(state.lead_id, target, path)
+
     def pass_on(
         self,
         state: LeadState,
@@ -108,7 +148,8 @@ class Forwarding:
             partition.batch.events[event["type"], "forward_chain"] += 1
             partition.batch.outputs.append(
                 dead_letter(
-                    Origin(topics.LEAD_EVENTS.name, -1, offset, record.timestamp / 1000.0),
+                    partition.origin(dict(record.headers), record)
+                    or Origin(topics.LEAD_EVENTS.name, -1, offset, record.timestamp / 1000.0),
                     record.key,
                     record.value or b"",
                     stage="score",

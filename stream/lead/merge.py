@@ -4,6 +4,7 @@ from typing import Any
 
 from stream.lead import points
 from stream.lead.house import House
+from stream.lead.labels import WON
 from stream.lead.state import (
     MAX_ATTRIBUTES,
     MAX_DECISIONS,
@@ -18,7 +19,9 @@ from stream.lead.state import (
 def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     """Add another history to a lead's; what the lead knows of itself wins, sums are sums."""
     state.first_at_s = min(state.first_at_s, other.first_at_s)
-    state.last_active_s = max(state.last_active_s, other.last_active_s)
+    if other.last_active_s > state.last_active_s:
+        # With its timer, which may have fired already.
+        state.last_active_s, state.absence_due_s = other.last_active_s, other.absence_due_s
     if other.last_at_s > state.last_at_s and other.last_kind:
         state.last_kind = other.last_kind
     state.last_at_s, state.before_last_s = sorted(
@@ -46,12 +49,12 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     if state.outcome is None:
         state.outcome = other.outcome
         state.samples = [*other.samples, *state.samples][: house.samples_per_lead]
+        if state.outcome == WON:
+            state.samples = []  # silence would label them as lost
     state.sampled_of += other.sampled_of
     for rule, at_s in other.triggered_s.items():
         state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
-    if state.last_active_s:
-        state.absence_due_s = state.last_active_s + house.absence_s
     state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])[-MAX_JOURNEY:]
 
 

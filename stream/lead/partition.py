@@ -101,7 +101,7 @@ class Partition:
         """Fold one record of the log into the states; what goes out is added to ``batch``."""
         offset = record.offset
         headers = dict(record.headers)
-        origin = self._origin(headers, record)
+        origin = self.origin(headers, record)
         if origin is not None and self._has_seen(origin, headers):
             self.batch.events["", "repeated"] += 1
             self.next_offset = offset + 1
@@ -116,12 +116,14 @@ class Partition:
         else:
             address = (record.key or b"").decode("utf-8", "surrogatepass")
             path: tuple[str, ...] = ()
+            is_witness = kind not in {"link", "lead_moved", "forwarded"}
             if kind == "forwarded":
                 event, path = event["event"], tuple(event["path"])
                 kind = event["type"]
             at_s = epoch_s(event["occurred_at"])
             self._advance(
-                self._replayed_s(at_s) if replayed else record.timestamp / 1000.0, offset
+                self._replayed_s(at_s, is_witness) if replayed else record.timestamp / 1000.0,
+                offset,
             )
             if kind == "lead_moved":
                 self._forwarding.arrive(address, event, at_s, offset)
@@ -196,14 +198,12 @@ class Partition:
             self.batch.events[kind, "repeated"] += 1
             return
         if kind == "erasure":
-            if state is not None and state.forward_to is not None:
-                self._forwarding.pass_on(state, event, path, offset, record)
-            self.leads.pop(address, None)
-            self.batch.touched[address] = None
-            self.batch.events[kind, "applied"] += 1
+            self._forwarding.erase(address, state, event, path, offset, record)
             return
+        if state is not None and self._forwarding.settles_here(state, path):
+            state = None
         if kind in {"link", "lead_merge"}:
-            self._forwarding.depart(address, state, event, at_s, offset, record)
+            self._forwarding.depart(address, state, event, at_s, offset, path, record)
             return
         if state is not None and state.forward_to is not None:
             self._forwarding.pass_on(state, event, path, offset, record)
@@ -216,47 +216,55 @@ class Partition:
         self.touch(state, offset)
         self.carry_out(address, kind, decision)
 
-    def _replayed_s(self, at_s: float) -> float:
+    def _replayed_s(self, at_s: float, is_witness: bool) -> float:
         """Return the time that a replayed event makes it: what several of the newest agree on.
 
         There is no receiver's clock to check an event's own against, so one sender
-        whose clock is ahead must not make everybody else late.
+        whose clock is ahead must not make everybody else late. What follows from an event
+        (its links, its forwards) says nothing that the event has not said.
         """
+        if not is_witness:
+            return self.now_s
         self._recent_s.append(at_s)
         del self._recent_s[:-RECENT_EVENTS]
         return sorted(self._recent_s)[-AGREEING:][0]
 
     def _advance(self, now_s: float, offset: int) -> None:
         self.now_s = max(self.now_s, now_s)
+        ahead: list[tuple[float, str]] = []
         while self._timers and self._timers[0][0] <= self.now_s:
             due_s, address = heapq.heappop(self._timers)
             state = self.leads.get(address)
             if state is None or state.next_due_s != due_s or state.offset >= offset:
+                if state is not None and state.next_due_s == due_s:
+                    ahead.append((due_s, address))  # this record is replayed, its timer is not
                 continue
             state.next_due_s = None
             decision = decide.decide_timers(state, self.now_s, self.scorer(), self.house)
             # A record that also carries an event for this lead comes after its timers.
             self.touch(state, offset - 1)
             self.carry_out(address, "timer", decision)
+        for timer in ahead:
+            heapq.heappush(self._timers, timer)
 
     def _has_seen(self, origin: Origin, headers: Mapping[str, bytes]) -> bool:
         """Tell a repeat of route's after a crash: its sources come in order, each once."""
         source = f"{origin.topic}/{origin.partition}"
         # One input record can become several of the log, told apart by their part.
         position = origin.offset * MAX_PARTS + int(headers.get(PART_HEADER, b"0"))
-        if position <= self.sources.get(source, -1):
-            return True
-        self.sources[source] = position
-        return False
+        last = self.sources.get(source, -1)
+        self.sources[source] = max(last, position)
+        return position <= last
 
     def _refuse_late(
         self, record: Record, origin: Origin | None, kind: str, event: Mapping[str, Any]
     ) -> None:
         self.batch.events[kind, "too_late"] += 1
-        where = origin or Origin(topics.LEAD_EVENTS.name, -1, record.offset, self.now_s)
+        if kind == "link":
+            return  # the event that it came with is refused on its own, whole
         self.batch.outputs.append(
             dead_letter(
-                where,
+                origin or Origin(topics.LEAD_EVENTS.name, -1, record.offset, self.now_s),
                 record.key,
                 record.value or b"",
                 stage="score",
@@ -268,7 +276,8 @@ class Partition:
         )
 
     @staticmethod
-    def _origin(headers: Mapping[str, bytes], record: Record) -> Origin | None:
+    def origin(headers: Mapping[str, bytes], record: Record) -> Origin | None:
+        """Return where a record of the log came from; None for a control record."""
         source = headers.get(SOURCE_HEADER)
         if source is None:
             return None
@@ -283,13 +292,21 @@ class Partition:
                 f"changelog record {key!r} is no JSON ({error}); run `leadstream state repair`"
             ) from None
         if key == META_KEY:
-            self.now_s = document["now_s"]
-            self.next_offset = document["next_offset"]
-            self.sources = document["sources"]
-            self.versions = document["versions"]
-            self._recent_s = document["recent_s"]
+            self._restore_meta(document)
             return
         state = LeadState.from_json(document)
         self.leads[state.lead_id] = state
         if state.next_due_s is not None:
             heapq.heappush(self._timers, (state.next_due_s, state.lead_id))
+
+    def _restore_meta(self, document: dict[str, Any]) -> None:
+        if document.get("v") != META_VERSION:
+            raise StateFormatError(
+                f"the partition's own record is of schema {document.get('v')!r}, this leadstream "
+                f"reads {META_VERSION}; run `leadstream state migrate`"
+            )
+        self.now_s = document["now_s"]
+        self.next_offset = document["next_offset"]
+        self.sources = document["sources"]
+        self.versions = document["versions"]
+        self._recent_s = document["recent_s"]

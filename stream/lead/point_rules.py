@@ -17,10 +17,13 @@ class RulesFileError(ValueError):
     """The rules file cannot be used; the message says line, field and remedy."""
 
 
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
 class Condition(BaseModel):
     """What a value must be; given tests must all hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = _STRICT
 
     equals: str | float | bool | None = None
     contains: Annotated[str, Field(min_length=1)] | None = None
@@ -63,7 +66,7 @@ def _fold(value: str | float | bool) -> str | float | bool:
 class PointRule(BaseModel):
     """Points for an event (each time it happens) or for an attribute (while it holds)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = _STRICT
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     points: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
@@ -93,7 +96,7 @@ class PointRule(BaseModel):
 class PointRules(BaseModel):
     """All rules of the house, and the range that a lead's points stay in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = _STRICT
 
     schema_version: Literal[1] = 1
     min_points: float = -100.0
@@ -149,7 +152,7 @@ a valid number. Mend the line, or run with the default rules.
     except ValidationError as error:
         first = error.errors()[0]
         loc = first["loc"]
-        line = _line_of(text, loc)
+        line = _line_of(text, loc) if loc else _last_line_with(text, first["msg"])
         field = ".".join(str(p) for p in loc[2:] if p != "is") or ".".join(map(str, loc)) or "file"
         given = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
         message = first["msg"].removeprefix("Value error, ")
@@ -170,7 +173,7 @@ def _known(loc: tuple[int | str, ...]) -> list[str]:
 
 def _line_of(text: str, loc: tuple[int | str, ...]) -> int:
     """Find the line of a field: TOML's parser keeps none, so look for the n-th rule."""
-    lines = text.splitlines() or [""]
+    lines = ["" if line.lstrip().startswith("#") else line for line in text.splitlines()] or [""]
     first, last = 0, len(lines)
     if len(loc) > 1 and loc[0] == "rule" and isinstance(loc[1], int):
         heads = [i for i, line in enumerate(lines) if re.match(r"\s*\[\[\s*rule\s*\]\]", line)]
@@ -182,3 +185,11 @@ def _line_of(text: str, loc: tuple[int | str, ...]) -> int:
             if re.search(rf"(^|[\s.{{,\"']){re.escape(name)}[\"']?\s*[.=]", lines[i]):
                 return i + 1
     return first + 1
+
+
+def _last_line_with(text: str, message: str) -> int:
+    """Find the line of a fault between several fields: the last that has the word at fault."""
+    name = re.search(r"'(\w+)'", message)
+    word = re.compile(rf"[\"']{name[1]}[\"']" if name else r"^\s*(min|max)_points\s*=")
+    hits = [i for i, line in enumerate(text.splitlines(), start=1) if word.search(line)]
+    return hits[-1] if hits else 1

@@ -30,6 +30,8 @@ CLOCK_HEADER = "clock"
 MAX_VALUE_BYTES = 1_000_000
 WITH_EMAILS = frozenset({"form_fill", "lead_profile"})
 """Types that name a lead by ``email``, or by the attribute of that name."""
+AS_SENT = frozenset({"type", "event_id", "occurred_at", "lead_id", "anonymous_id"})
+"""Fields in which no address is looked for: a sender's ids stay what they are."""
 ACCEPTED_ELSEWHERE = frozenset({"cost"})
 """Valid types that concern no single lead, so that no lead state is folded from them."""
 
@@ -102,11 +104,14 @@ class Router:
                 message=refusal.message,
             )
             return Routed("refused", refusal.reason, (letter,))
+        erasure = event["type"] == "erasure"  # forgets every identifier, and joins none
         outputs = [
             Output(
                 topics.LEAD_EVENTS.name,
                 encode_key(weaker),
-                orjson.dumps(
+                value
+                if erasure
+                else orjson.dumps(
                     {
                         "type": "link",
                         "event_id": stable_id("link", event["event_id"], weaker),
@@ -144,7 +149,9 @@ class Router:
                 f"occurred_at {event['occurred_at']} is more than {self._future_tolerance_s:g} s "
                 "ahead; set the sender's clock",
             )
-        if (event["type"] in WITH_EMAILS and b"@" in value) or "email_hash" in event:
+        # JSON may spell an @ as an escape.
+        has_email = event["type"] in WITH_EMAILS and (b"@" in value or b"\\u" in value)
+        if has_email or "email_hash" in event:
             event = self._without_emails(event)
             value = orjson.dumps(event)
         return event, value
@@ -156,9 +163,8 @@ class Router:
         if event["type"] == "lead_profile":
             holder = event["attributes"] = dict(event["attributes"])
         email = holder.pop("email", None) if event["type"] in WITH_EMAILS else None
-        for name in ("text", "fields", "attributes"):
-            if name in event and event["type"] in WITH_EMAILS:
-                event[name] = identity.hide_emails(event[name], self._email_key)
+        for name in event.keys() - AS_SENT if event["type"] in WITH_EMAILS else ():
+            event[name] = identity.hide_emails(event[name], self._email_key)
         if isinstance(email, str) and identity.is_email(email):
             event["email_hash"] = email_hash(email, self._email_key)
         return event

@@ -1,0 +1,194 @@
+"""One after another: a worker, the batches waiting for it, and the task that does them."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import structlog
+from aiokafka.errors import ProducerFenced
+from faust.types import TP
+
+from stream import metrics
+from stream.kafka.transport import Records
+
+log = structlog.get_logger(__name__)
+
+FULL_BATCHES = 4
+"""Batches waiting for one partition's worker before no more of that partition is fetched."""
+MAX_BATCH_RECORDS = 1_000
+IDLE_S = 0.2
+ATTEMPTS = 5
+
+
+class Worker(Protocol):
+    """What a role does with a partition, or with all partitions of its topics."""
+
+    role: str
+
+    async def fence(self) -> None:
+        """Shut out a former owner; quick, since the whole group waits for it."""
+        ...
+
+    async def restore(self) -> None:
+        """Bring the state to what was committed; what is known to be current stays."""
+        ...
+
+    def discard(self) -> None:
+        """Forget the state: it may hold what was never committed."""
+        ...
+
+    async def process(self, records: list[Any]) -> None:
+        """Do a batch and commit it; records done before are passed over."""
+        ...
+
+    async def idle(self) -> None:
+        """Do what is due while no records come."""
+        ...
+
+    async def pause(self) -> None:
+        """Keep the state for when the partition comes back."""
+        ...
+
+    async def close(self) -> None:
+        """Let go."""
+        ...
+
+
+class Flow(Protocol):
+    """Holds a partition's fetching back and lets it go on (Faust's consumer)."""
+
+    def on_buffer_full(self, tp: TP) -> None: ...  # noqa: D102
+    def on_buffer_drop(self, tp: TP) -> None: ...  # noqa: D102
+
+
+class Lane:
+    """A worker, the batches that wait for it, and the task that does them in order.
+
+    Parameters
+    ----------
+    turns
+        Shared by the lanes of a role: who waits for its turn gathers more meanwhile, so that
+        load makes transactions larger instead of more.
+    """
+
+    def __init__(
+        self, name: str, worker: Worker, flow: Callable[[], Flow], turns: asyncio.Semaphore
+    ) -> None:
+        self.name = name
+        self.worker = worker
+        self._flow = flow
+        self._turns = turns
+        self._waiting: deque[Records] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._waiting_of: Counter[TP] = Counter()
+        self._full: set[TP] = set()
+
+    def put(self, records: Records) -> None:
+        """Queue a batch; its partition is not fetched from while several wait."""
+        self._waiting.append(records)
+        self._waiting_of[records.tp] += 1
+        self._wake.set()
+        if self._waiting_of[records.tp] >= FULL_BATCHES and records.tp not in self._full:
+            self._full.add(records.tp)
+            self._flow().on_buffer_full(records.tp)
+
+    async def start(self, on_crash: Callable[[BaseException], None]) -> None:
+        """Shut out a former owner, then restore and work in the background."""
+        self._stopping = False
+        self._clear()
+        await self.worker.fence()
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+        def done(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                on_crash(error)
+
+        self._task.add_done_callback(done)
+
+    async def pause(self) -> None:
+        """Finish the batch under way; what waits will be fetched again by whoever comes next."""
+        self._stopping = True
+        self._clear()
+        self._wake.set()
+        task, self._task = self._task, None
+        if task is not None:
+            await asyncio.wait([task])
+            if not task.cancelled() and task.exception() is None:
+                await self.worker.pause()
+
+    async def close(self) -> None:
+        """Finish and let go."""
+        await self.pause()
+        await self.worker.close()
+
+    async def _run(self) -> None:
+        if not await self._attempt(self.worker.restore):
+            return
+        while not self._stopping:
+            if not self._waiting:
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), IDLE_S)
+                except TimeoutError:
+                    if not await self._attempt(self.worker.idle):
+                        return
+                continue
+            async with self._turns:
+                records = self._next()
+                if records and not await self._attempt(self._work(records)):
+                    return
+
+    def _next(self) -> list[Any]:
+        """Take what waits as one batch."""
+        records: list[Any] = []
+        while self._waiting and len(records) < MAX_BATCH_RECORDS:
+            batch = self._waiting.popleft()
+            records += batch
+            self._waiting_of[batch.tp] -= 1
+            if batch.tp in self._full and self._waiting_of[batch.tp] <= 1:
+                self._full.discard(batch.tp)
+                self._flow().on_buffer_drop(batch.tp)
+        return records
+
+    def _clear(self) -> None:
+        self._waiting.clear()
+        self._waiting_of.clear()
+        self._full.clear()
+
+    def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:
+        return lambda: self.worker.process(records)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do a piece of work, again from what was committed if it fails; False when fenced."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if attempt > 1:
+                    await self.worker.fence()
+                    await self.worker.restore()
+                await work()
+            except ProducerFenced:
+                self.worker.discard()
+                log.warning(
+                    "another process owns this partition now; waiting for the group to say so",
+                    lane=self.name,
+                )
+                return False
+            except Exception as error:
+                self.worker.discard()
+                if attempt == ATTEMPTS or self._stopping:
+                    raise
+                metrics.RETRIES.labels(self.worker.role).inc()
+                log.warning(
+                    "batch taken back, will be done again",
+                    lane=self.name,
+                    attempt=attempt,
+                    error=repr(error),
+                )
+                await asyncio.sleep(0.2 * 2**attempt)
+            else:
+                return True
+        return False

@@ -1,0 +1,258 @@
+from random import Random
+
+import orjson
+import pytest
+from lead_stream import DAY_S, HOUSE, START_S, LeadStream, event
+
+from schemas import topics
+from stream.evaluate import LogEntry
+from stream.lead.partition import META_KEY, Partition
+from stream.lead.state import StateFormatError
+
+GRACE_S = HOUSE.late_grace_s
+
+
+def ids(outputs):
+    return [dict(o.headers)["ce_id"] for o in outputs if o.headers]
+
+
+def busy(partitions=1, n=300, seed=1, *, replayed=False):
+    """Fold a mixture of everything; return the stream."""
+    rng, stream = Random(seed), LeadStream(partitions, replayed=replayed)
+    at_s = 0.0
+    for i in range(n):
+        at_s += rng.expovariate(1 / 20_000)
+        kind = rng.choice(["page_view"] * 6 + ["form_fill", "activity", "lead_profile", "outcome"])
+        who = rng.choice(
+            [
+                {"lead_id": f"L{rng.randrange(8)}"},
+                {"anonymous_id": f"v{rng.randrange(8)}"},
+                {"lead_id": f"L{rng.randrange(8)}", "anonymous_id": f"v{rng.randrange(8)}"},
+            ]
+        )
+        if kind == "outcome":
+            who["result"] = rng.choice(["won", "lost"])
+        stream.send(event(kind, f"e{i}", at_s - rng.choice([0, 0, 0, 5_000.0]), **who))
+        if rng.random() < 0.1 and not replayed:
+            stream.tick(at_s)
+    return stream
+
+
+def test_records_of_a_source_that_were_seen_are_dropped():
+    stream = LeadStream()
+    stream.send(event("activity", "a", 0, lead_id="L", anonymous_id="v"))
+    before, outputs = stream.states(), len(stream.outputs)
+    for entry in list(stream.logs[0]):
+        stream.append(0, entry.key, entry.value, entry.headers)
+    after = stream.states()
+    assert stream.counts["", "repeated"] == 2
+    assert {k: v for k, v in after[0].items() if k != META_KEY} == {
+        k: v for k, v in before[0].items() if k != META_KEY
+    }
+    assert len(stream.outputs) == outputs
+
+
+def test_a_record_replayed_at_the_same_offset_changes_nothing():
+    stream = LeadStream()
+    headers = [("clock", b"live")]
+    for n, body in enumerate(
+        (
+            event("page_view", "a", 0),
+            event("form_fill", "b", 1),
+            event("link", "l", 2, to_lead_id="M"),
+        )
+    ):
+        entry = stream.append(0, b"L", orjson.dumps(body), headers)
+        before, outputs = stream.states(), len(stream.outputs)
+        stream.apply(0, entry)
+        assert stream.states() == before, n
+        assert len(stream.outputs) == outputs
+    assert stream.counts["link", "repeated"] == 1
+
+
+def test_states_ahead_of_their_partition_come_to_the_same_when_the_log_is_replayed():
+    # At least once: a crash between the states and the partition's own changelog record.
+    stream = busy(n=150)
+    for cut in (10, 77, 140):
+        ahead = Partition(HOUSE, stream.store)
+        for entry in stream.logs[0][: cut + 20]:
+            ahead.apply(entry)
+        behind = Partition(HOUSE, stream.store)
+        for entry in stream.logs[0][:cut]:
+            behind.apply(entry)
+        states = [(a.encode(), orjson.dumps(s.to_json())) for a, s in ahead.leads.items()]
+        again = Partition(HOUSE, stream.store, [*states, (META_KEY, orjson.dumps(behind.meta()))])
+        for entry in stream.logs[0][cut:]:
+            again.apply(entry)
+        expected = {a: s.to_json() for a, s in stream.partitions[0].leads.items()}
+        assert {a: s.to_json() for a, s in again.leads.items()} == expected
+
+
+def test_a_timer_that_a_replayed_record_passes_by_fires_after_it():
+    house = HOUSE
+    behind = Partition(house, LeadStream().store)
+    entries = [
+        LogEntry(n, int((START_S + at_s) * 1000), key, orjson.dumps(body))
+        for n, (at_s, key, body) in enumerate(
+            [
+                (0, b"M", event("activity", "m", 0)),
+                (6 * DAY_S, b"L", event("activity", "late", -0.5 * DAY_S)),
+                (6.6 * DAY_S, b"M", event("activity", "m2", 6.6 * DAY_S)),
+            ]
+        )
+    ]
+    for entry in entries[:2]:
+        behind.apply(entry)
+    state = behind.leads["L"].to_json() | {"offset": 3}
+    again = Partition(
+        house,
+        LeadStream().store,
+        [
+            (b"L", orjson.dumps(state)),
+            (META_KEY, orjson.dumps(behind.meta())),
+        ],
+    )
+    again.apply(entries[2])
+    assert again.take().events["timer", "timers"] == 0
+    again.apply(
+        LogEntry(
+            4,
+            entries[2].timestamp,
+            None,
+            orjson.dumps({"type": "tick", "now_s": entries[2].timestamp / 1000}),
+        )
+    )
+    assert again.take().events["timer", "timers"] == 1
+
+
+def test_an_event_beyond_the_grace_is_refused_and_one_within_it_counts_at_its_time():
+    stream = LeadStream()
+    stream.tick(GRACE_S)
+    stream.send(event("activity", "in time", 0, lead_id="L"))
+    stream.tick(GRACE_S + 1)
+    late = event("page_view", "late", 0, lead_id="L", anonymous_id="v")
+    stream.send(late)
+    (letter,) = stream.bodies(topics.DEAD_LETTERS)
+    assert (letter["reason"], letter["stage"], letter["field"]) == (
+        "too_late",
+        "score",
+        "occurred_at",
+    )
+    assert (letter["topic"], letter["partition"], letter["offset"]) == ("page-views", 0, 0)
+    assert stream.lead("L").events == 1
+    assert stream.lead("L").last_active_s == START_S
+    assert stream.counts["page_view", "too_late"] == 1
+
+
+def test_absence_fires_once_when_it_is_due_by_the_log_alone():
+    stream = LeadStream()
+    stream.send(event("activity", "a", 0, lead_id="L"))
+    stream.tick(HOUSE.absence_s - 1)
+    assert stream.bodies(topics.NURTURE_TRIGGERS) == []
+    stream.tick(HOUSE.absence_s)
+    stream.tick(HOUSE.absence_s + 1)
+    (trigger,) = stream.bodies(topics.NURTURE_TRIGGERS)
+    assert (trigger["rule"], trigger["lead_id"]) == ("absence", "L")
+
+
+def test_a_lead_that_sales_has_closed_is_not_missed():
+    stream = LeadStream()
+    stream.send(event("activity", "a", 0, lead_id="L"), event("outcome", "o", 1, lead_id="L"))
+    stream.tick(30 * DAY_S)
+    assert stream.bodies(topics.NURTURE_TRIGGERS) == []
+
+
+def test_silence_to_the_horizon_is_taught_by_a_tick():
+    stream = LeadStream()
+    stream.send(event("activity", "a", 0, lead_id="L"))
+    stream.tick(HOUSE.horizon_s - 1)
+    assert stream.bodies(topics.TRAINING_EXAMPLES) == []
+    stream.tick(HOUSE.horizon_s)
+    assert [b["y"] for b in stream.bodies(topics.TRAINING_EXAMPLES)] == [False]
+
+
+def test_an_event_finds_its_lead_after_the_timers_that_were_due_before_it():
+    stream = LeadStream()
+    stream.send(event("activity", "a", 0, lead_id="L"))
+    stream.send(event("activity", "b", 20 * DAY_S, lead_id="L"))
+    assert stream.counts["timer", "timers"] == 1
+    assert [b["rule"] for b in stream.bodies(topics.NURTURE_TRIGGERS)] == ["absence"]
+    assert stream.lead("L").absence_due_s == START_S + 20 * DAY_S + HOUSE.absence_s
+
+
+def test_time_does_not_run_backwards():
+    stream = LeadStream()
+    stream.tick(100.0)
+    stream.append(0, None, orjson.dumps({"type": "tick", "now_s": START_S}), [])
+    assert stream.partitions[0].now_s == START_S + 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_partition_restored_in_mid_stream_goes_on_to_the_bit(seed, replayed):
+    stream = busy(n=300, seed=seed, replayed=replayed)
+    log = stream.logs[0]
+    for cut in range(0, len(log), len(log) // 7):
+        resumed = LeadStream()
+        for n, entry in enumerate(log):
+            if n == cut:
+                resumed.restart()
+            resumed.apply(0, entry)
+        assert resumed.outputs == stream.outputs
+        assert resumed.states() == stream.states()
+
+
+def test_every_output_has_an_id_of_its_own_and_the_same_on_replay():
+    stream = busy(3, n=400)
+    found = ids(stream.outputs)
+    assert len(found) == len(set(found)) > 100
+    assert found == ids(busy(3, n=400).outputs)
+
+
+def test_a_leads_first_score_always_goes_out_and_small_moves_do_not():
+    stream = LeadStream()
+    stream.send(event("email_open", "a", 0, lead_id="L"), event("email_open", "b", 1, lead_id="L"))
+    (first,) = stream.bodies(topics.LEAD_SCORES)
+    assert (first["previous_score"], first["model_weight"]) == (None, 0.0)
+    stream.send(event("page_view", "c", 2, lead_id="L"))
+    assert stream.bodies(topics.LEAD_SCORES)[-1]["previous_score"] == first["score"]
+
+
+def test_a_duplicate_leads_to_nothing():
+    stream = LeadStream()
+    stream.send(event("form_fill", "a", 0, lead_id="L"))
+    before, outputs = stream.lead("L").to_json(), len(stream.outputs)
+    stream.send(event("form_fill", "a", 0, lead_id="L"))
+    after = stream.lead("L").to_json()
+    assert len(stream.outputs) == outputs
+    assert {k for k in after if before[k] != after[k]} == {"offset"}
+
+
+def test_a_version_that_is_not_to_be_had_leaves_the_rules():
+    stream = LeadStream()
+    stream.append(
+        0, None, orjson.dumps({"type": "use_model", "model": "p_convert", "version": "5"}), []
+    )
+    stream.send(event("activity", "a", 0, lead_id="L"))
+    assert stream.bodies(topics.LEAD_SCORES)[0]["model_weight"] == 0.0
+
+
+@pytest.mark.parametrize("huge", [1e308, -1e308, 2**70, 2**63])
+def test_numbers_without_measure_leave_numbers(huge):
+    stream = LeadStream()
+    value = orjson.dumps(event("lead_profile", "p", 0, lead_id="L", attributes={"a=b": 1}))
+    value = value.replace(b'"a=b":1', b'"a=b":1,"revenue":%d' % int(huge))
+    stream.send(value, event("outcome", "o", 1, lead_id="L"))
+    (example,) = stream.bodies(topics.TRAINING_EXAMPLES)
+    for number in example["x"].values():
+        assert isinstance(number, str) or abs(number) <= 1e15
+    assert example["x"]["attribute:a_b"] == 1.0
+    stream.restart()
+    assert stream.lead("L").attributes["a=b"] == 1
+
+
+def test_a_broken_changelog_record_is_named():
+    store = LeadStream().store
+    for value in (b"{", b'{"v":99,"lead_id":"L"}', b'{"v":1,"lead_id":"L","no_such":1}'):
+        with pytest.raises(StateFormatError, match="leadstream state"):
+            Partition(HOUSE, store, [(b"L", value)])
