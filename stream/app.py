@@ -35,6 +35,7 @@ INPUTS: Mapping[Role, Sequence[str]] = {
     "score": [topics.LEAD_EVENTS.name],
     "learn": [topics.TRAINING_EXAMPLES.name],
 }
+STOP_S = 10.0
 COMMIT_INTERVAL_S = 0.05
 """Between commits of how far inputs are done."""
 
@@ -102,10 +103,17 @@ class WorkerProcess:
             if self._crash.done():
                 self._crash.result()
         finally:
-            await self.faust.stop()
-            await self._shared.close()
-            await self._follower.stop()
-            await self.web.stop()
+            await self._stop()
+
+    async def _stop(self) -> None:
+        # A part that is broken must not keep the others from ending, nor the process from going.
+        for part in (self.faust, self._follower, self.web):
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await part.stop()
+            except Exception as error:  # noqa: BLE001
+                log.warning("could not be stopped", part=type(part).__name__, error=repr(error))
+        await self._shared.close()
 
     def note_offset(self, topic: str, partition: int, offset: int) -> None:
         """Note how far an input is done; committed soon, and before its partition goes."""

@@ -8,7 +8,7 @@ import orjson
 from schemas import topics
 from stream.kafka.clients import new_reader, partition_of, read_all
 from stream.kafka.snapshots import read_snapshots
-from stream.kafka.transactions import PartitionProducer
+from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.decide import score_state
 from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
@@ -147,9 +147,18 @@ async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
 
 
 async def fold_log(
-    settings: Settings, number: int, house: House, store: SnapshotStore
+    settings: Settings,
+    number: int,
+    house: House,
+    store: SnapshotStore,
+    until: int | None = None,
 ) -> tuple[Partition, list[Output]]:
-    """Fold a partition's whole log without a worker; return its states and its outputs.
+    """Fold a partition's log without a worker; return its states and its outputs.
+
+    Parameters
+    ----------
+    until
+        The offset to stop before; by default the log's end.
 
     Raises
     ------
@@ -165,8 +174,9 @@ async def fold_log(
         )
     outputs: list[Output] = []
     for record in records:
-        partition.apply(record)
-        outputs += partition.take().outputs
+        if until is None or record.offset < until:
+            partition.apply(record)
+            outputs += partition.take().outputs
     return partition, outputs
 
 
@@ -185,7 +195,7 @@ async def repair_states(settings: Settings, faults: list[StateFault]) -> list[st
         )
         await producer.open()
         try:
-            changelog = []
+            changelog: list[ToSend] = []
             for fault in faults:
                 if fault.partition == number:
                     state = partition.leads.get(fault.lead_id)

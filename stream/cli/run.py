@@ -1,13 +1,16 @@
 """Commands that run something: demo, worker, simulate, replay."""
 
 import asyncio
+import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import orjson
+import structlog
 import typer
 
 from stream.app import ROLES, Role, WorkerProcess
@@ -81,7 +84,17 @@ def worker(
     def started(url: str) -> None:
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
-    asyncio.run(WorkerProcess(settings, chosen).run(started))
+    asyncio.run(_work(WorkerProcess(settings, chosen), started))
+
+
+async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:
+    try:
+        await process.run(started)
+    except Exception as error:
+        structlog.get_logger(__name__).exception("the worker cannot go on", error=repr(error))
+        sys.stderr.flush()
+        # Tasks and threads of the engine may still wait for Kafka; who restarts us must not.
+        os._exit(1)
 
 
 def simulate(

@@ -14,6 +14,7 @@ from stream.settings import Settings
 
 CHECK_EVERY = 50
 POLL_S = 0.005
+STALL_S = 60.0
 MAX_SKEW_S = 86_400.0
 
 
@@ -88,8 +89,20 @@ class Feeder:
             self._times_s.append(at_s)
         if self.sent % CHECK_EVERY == 0:
             await self.settle()
-            while self._max_lag and self._is_too_far(await self._meter.lag()):
-                await asyncio.sleep(POLL_S)
+            if self._max_lag:
+                await self._hold_back()
+
+    async def _hold_back(self) -> None:
+        least, since_s = None, time.monotonic()
+        while self._is_too_far(lag := await self._meter.lag()):
+            if least is None or lag < least:
+                least, since_s = lag, time.monotonic()
+            elif time.monotonic() - since_s > STALL_S:
+                raise FeedError(
+                    f"the workers have not come nearer for {STALL_S:g} s, {lag} records behind; "
+                    "is one running (`leadstream worker`)? Its log says what holds it up"
+                )
+            await asyncio.sleep(POLL_S)
 
     def _is_too_far(self, lag: int) -> bool:
         if lag > self._max_lag:

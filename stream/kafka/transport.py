@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 import aiokafka
 import faust
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from stream.kafka.assignor import StickyByTopic
 from stream.kafka.clients import MAX_REQUEST_BYTES, security
 from stream.settings import Settings
 
@@ -30,7 +30,7 @@ class Records(list[Any]):
 
     def __init__(self, tp: TP, records: Iterable[Any]) -> None:
         super().__init__(records)
-        self.tp = tp
+        self.tp = TP(tp.topic, tp.partition)  # aiokafka's own type will not do for Faust
 
 
 class Owner(Protocol):
@@ -68,12 +68,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         settings: Settings = self.app.leadstream_settings
-        self._assignor = StickyPartitionAssignor
+        self._assignor = StickyByTopic()
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap,
             client_id=settings.app_id,
             group_id=settings.app_id,
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[self._assignor],
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

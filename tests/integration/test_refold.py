@@ -1,0 +1,109 @@
+"""A partition's states are a pure fold of its log: without Kafka, everything comes out again."""
+
+import asyncio
+from pathlib import Path
+
+import orjson
+import pytest
+from worker_process import leadstream, own_settings, workers
+
+from schemas import topics
+from stream.kafka.administration import ensure_topics
+from stream.kafka.brokers.broker import Broker
+from stream.kafka.clients import read_all
+from stream.kafka.feeder import Feeder
+from stream.kafka.snapshots import read_snapshots
+from stream.lead.outputs import Output, encode_key
+from stream.lead.partition import META_KEY
+from stream.models import P_CONVERT, SnapshotStore
+from stream.settings import Settings
+from stream.simulator import Simulation
+from stream.cli.run import SIMULATION_START
+from stream.stored_states import fold_log, latest_states
+
+EVENTS = 4_000
+OUTPUTS = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.TRAINING_EXAMPLES)
+
+Sent = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
+
+
+async def _feed(settings: Settings) -> None:
+    feeder = Feeder(settings, max_lag=800)
+    await feeder.start()
+    try:
+        for event in Simulation(events=EVENTS, seed=7, start=SIMULATION_START):
+            await feeder.send(event.topic, event.key, event.value, event.arrives_at)
+        await feeder.drain(120)
+    finally:
+        await feeder.stop()
+
+
+async def _recorded(settings: Settings, topic: topics.Topic) -> list[Sent]:
+    found: list[Sent] = []
+    for number in range(topic.partitions or settings.partitions):
+        records = await read_all(settings, settings.topic(topic.name), number)
+        found += [(r.key, r.value, tuple(r.headers)) for r in records]
+    return sorted(found, key=repr)
+
+
+def _folded(outputs: list[Output], topic: topics.Topic) -> list[Sent]:
+    found = [(o.key, o.value, tuple(o.headers)) for o in outputs if o.topic == topic.name]
+    return sorted(found, key=repr)
+
+
+@pytest.mark.kafka
+@pytest.mark.transactions
+@pytest.mark.timeout(300)
+def test_folding_the_log_of_two_workers_reproduces_every_output_and_state_to_the_bit(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    settings = own_settings(kafka, late_grace_s=3e6)
+    asyncio.run(ensure_topics(settings))
+    with workers(settings, tmp_path, count=2) as running:
+        asyncio.run(_feed(settings))
+        assert all(worker.process.poll() is None for worker in running)
+
+    async def compare() -> None:
+        store = SnapshotStore()
+        await read_snapshots(settings, store)
+        assert len(store.versions(P_CONVERT)) > 5, "the learner was to publish while they scored"
+        outputs: list[Output] = []
+        for number in range(settings.partitions):
+            states = await latest_states(settings, number)
+            # Time marks may follow that no worker was left to fold.
+            until = orjson.loads(states[META_KEY])["next_offset"]
+            partition, sent = await fold_log(settings, number, settings.house(), store, until)
+            outputs += sent
+            folded = {encode_key(a): orjson.dumps(s.to_json()) for a, s in partition.leads.items()}
+            assert states == {**folded, META_KEY: orjson.dumps(partition.meta())}
+        for topic in OUTPUTS:
+            recorded = await _recorded(settings, topic)
+            assert recorded, topic.name
+            assert recorded == _folded(outputs, topic), topic.name
+
+    asyncio.run(compare())
+    for log in tmp_path.glob("worker-*.log"):
+        assert "states restored" in log.read_text(), "both workers were to own partitions"
+
+
+@pytest.mark.kafka
+@pytest.mark.transactions
+@pytest.mark.timeout(300)
+def test_a_lead_can_be_explained_and_a_model_rolled_back_while_workers_run(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    settings = own_settings(kafka, late_grace_s=3e6)
+    asyncio.run(ensure_topics(settings))
+    with workers(settings, tmp_path):
+        asyncio.run(_feed(settings))
+        scores = asyncio.run(_recorded(settings, topics.LEAD_SCORES))
+        lead_id = next(k for k, _, _ in scores if k and k.startswith(b"lead-")).decode()
+        shown = leadstream(settings, "explain", lead_id)
+        assert lead_id in shown
+        assert "Reasons" in shown
+        listed = leadstream(settings, "models")
+        assert "serving" in listed
+        assert "pinned to version" in leadstream(settings, "models", "rollback", P_CONVERT)
+        assert "pinned" in leadstream(settings, "models")
+        assert "newest" in leadstream(settings, "models", "release", P_CONVERT)
+        assert "0 cannot" in leadstream(settings, "state", "check")

@@ -1,0 +1,107 @@
+"""Workers as operators run them: processes of their own, against the Kafka of the tests."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stream.kafka.brokers.broker import Broker
+from stream.settings import Settings
+
+START_S = 60.0
+
+
+def own_settings(broker: Broker, **changed: object) -> Settings:
+    """Return settings with topics, group and transactional ids that no other test uses."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    values: dict[str, object] = {
+        "kafka_bootstrap": broker.bootstrap,
+        "topic_prefix": f"{name}-",
+        "app_id": name,
+        "partitions": 4,
+        "clock": "event",
+        "web_port": 0,
+        "tick_interval_s": 0.5,
+        "snapshot_interval_s": 0.3,
+        "log_level": "INFO",
+        **changed,
+    }
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment that gives a command these settings."""
+    changed = {
+        f"LEADSTREAM_{name.upper()}": str(getattr(settings, name))
+        for name in settings.model_fields_set
+    }
+    return {**os.environ, **changed}
+
+
+def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> str:
+    """Run a command to its end and return what it printed; fail with its errors."""
+    done = subprocess.run(
+        [sys.executable, "-m", "stream", *arguments],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class WorkerHandle:
+    """A running worker, its log and its base URL."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "stream", "worker"],
+                env=environment(settings),
+                stderr=file,
+                stdout=file,
+            )
+
+    def wait_until_up(self) -> str:
+        """Return the worker's base URL once it says that it is up."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            for line in self.log.read_text().splitlines():
+                if "metrics at " in line:
+                    return line.split("metrics at ")[1].removesuffix("/metrics")
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(f"worker not up after {START_S} s:\n{self.log.read_text()}")
+
+    def stop(self) -> None:
+        """Ask the worker to end, as an operator would."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@contextmanager
+def workers(settings: Settings, folder: Path, count: int = 1) -> Iterator[list[WorkerHandle]]:
+    """Run workers for the length of a block."""
+    running: list[WorkerHandle] = []
+    try:
+        for number in range(count):
+            running.append(WorkerHandle(settings, folder / f"worker-{number}.log"))
+        for worker in running:
+            worker.wait_until_up()
+        yield running
+    finally:
+        for worker in running:
+            worker.stop()
