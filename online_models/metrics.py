@@ -55,9 +55,7 @@ def calibration_error(y: Sequence[bool], p: Sequence[float], bins: int = 10) -> 
     probability = np.asarray(p, dtype=float)[order]
     gaps = [
         abs(float(t.mean() - q.mean())) * len(t)
-        for t, q in zip(
-            np.array_split(truth, bins), np.array_split(probability, bins), strict=True
-        )
+        for t, q in zip(np.array_split(truth, bins), np.array_split(probability, bins), strict=True)
         if len(t)
     ]
     return sum(gaps) / len(truth)

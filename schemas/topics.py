@@ -6,8 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas import activity, costs, crm, dead_letters, email, feedback, forms, learning, log
-from schemas import scores, triggers, web
+from schemas import (
+    activity,
+    costs,
+    crm,
+    dead_letters,
+    email,
+    feedback,
+    forms,
+    learning,
+    log,
+    scores,
+    triggers,
+    web,
+)
 from schemas.base import Message
 
 DAY_S = 86_400
@@ -136,10 +148,10 @@ LEAD_FORWARDS = Topic(
 LEAD_EVENTS = Topic(
     "lead-events",
     "lead_id (anon:… and email:… for leads not yet named)",
-    tuple(
-        m for t in INPUTS if t is not COSTS for m in t.messages
-    )
-    + (log.Link, log.LeadMoved, log.Forwarded, log.Tick, log.UseModel),
+    (
+        *(m for t in INPUTS if t is not COSTS for m in t.messages),
+        *(log.Link, log.LeadMoved, log.Forwarded, log.Tick, log.UseModel),
+    ),
     "internal",
     "The log that lead states are folded from: valid events, their lead resolved, and control "
     "records.",

@@ -92,9 +92,8 @@ class WorkerProcess:
             asked = asyncio.create_task(stopping.wait())
             watch = asyncio.create_task(self._watch())
             commits = asyncio.create_task(self._commit_regularly())
-            await asyncio.wait(
-                {asked, watch, commits, self._crash}, return_when=asyncio.FIRST_COMPLETED
-            )
+            ends: set[asyncio.Future[Any]] = {asked, watch, commits, self._crash}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for task in (asked, watch, commits):
                 task.cancel()
             await self.ownership.close()
@@ -111,7 +110,7 @@ class WorkerProcess:
             try:
                 async with asyncio.timeout(STOP_S):
                     await part.stop()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 log.warning("could not be stopped", part=type(part).__name__, error=repr(error))
         await self._shared.close()
 
@@ -229,7 +228,8 @@ class WorkerProcess:
 
     async def _watch(self) -> None:
         """End when Faust ends: its agents and consumer can die on their own."""
-        while not (self.faust.should_stop or self.faust.crashed):
+        # Faust offers no event to wait for.
+        while not (self.faust.should_stop or self.faust.crashed):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         self._on_crash(self.faust.crash_reason or RuntimeError("the engine stopped"))
 

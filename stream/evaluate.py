@@ -56,7 +56,7 @@ class OfflineStream:
 
     def feed(self, topic: str, value: bytes, key: bytes | None = None) -> list[tuple[str, float]]:
         """Take in one event; return the leads scored by it, with ``p_convert``."""
-        waiting = deque([(topic, key, value)])
+        waiting: deque[tuple[str, bytes | None, bytes | None]] = deque([(topic, key, value)])
         scored: list[tuple[str, float]] = []
         while waiting:
             name, record_key, record_value = waiting.popleft()
@@ -71,7 +71,7 @@ class OfflineStream:
     def _settle(
         self,
         output: Output,
-        waiting: deque[tuple[str, bytes | None, bytes]],
+        waiting: deque[tuple[str, bytes | None, bytes | None]],
         scored: list[tuple[str, float]],
     ) -> None:
         self.outputs[output.topic] += 1
@@ -84,7 +84,7 @@ class OfflineStream:
         elif output.topic == topics.LEAD_FORWARDS.name:
             waiting.append((output.topic, output.key, output.value))
         elif output.topic == topics.TRAINING_EXAMPLES.name:
-            self.learner.learn(output.value, self._examples)
+            self.learner.learn(output.value or b"", self._examples)
             self._examples += 1
             if self._examples % SNAPSHOT_EVERY_EXAMPLES == 0:
                 self._publish()
@@ -137,8 +137,8 @@ def evaluate(
         for address, p_convert in scored:
             if address not in outcomes:
                 predictions.setdefault(address, []).append(p_convert)
-                state = stream.partition.leads[address]
-                if state.outcome is not None:
+                state = stream.partition.leads.get(address)
+                if state is not None and state.outcome is not None:
                     # This very event was the outcome: what was scored with it knows the label.
                     outcomes[address] = state.outcome == "won"
                     predictions[address].pop()

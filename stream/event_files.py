@@ -45,12 +45,14 @@ def topic_of(line: bytes) -> str:
     except orjson.JSONDecodeError:
         return UNKNOWN_TYPE_TOPIC
     kind = event.get("type") if isinstance(event, dict) else None
-    return TOPIC_OF_TYPE.get(kind, UNKNOWN_TYPE_TOPIC) if isinstance(kind, str) else (
-        UNKNOWN_TYPE_TOPIC
+    return (
+        TOPIC_OF_TYPE.get(kind, UNKNOWN_TYPE_TOPIC)
+        if isinstance(kind, str)
+        else (UNKNOWN_TYPE_TOPIC)
     )
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
     if path.suffix == ".gz":
-        return gzip.open(path, "rb")
+        return gzip.GzipFile(path, "rb")
     return path.open("rb")

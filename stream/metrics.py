@@ -66,7 +66,10 @@ EVENT_TIME_LAG_SECONDS = Gauge(
     registry=REGISTRY,
 )
 LEADS = Gauge(
-    "leadstream_leads", "Leads whose state is held, by partition.", ("partition",), registry=REGISTRY
+    "leadstream_leads",
+    "Leads whose state is held, by partition.",
+    ("partition",),
+    registry=REGISTRY,
 )
 STATE_OVERFLOWS = Counter(
     "leadstream_state_overflows",

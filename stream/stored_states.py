@@ -21,7 +21,7 @@ from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 
-class LeadNotFound(LookupError):
+class LeadNotFoundError(LookupError):
     """No state is stored for a lead."""
 
 
@@ -60,7 +60,7 @@ async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]
 
     Raises
     ------
-    LeadNotFound
+    LeadNotFoundError
         If no state is stored under this id.
     """
     partitions = await partitions_of(settings, topics.LEAD_EVENTS)
@@ -74,7 +74,7 @@ async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]
         if state.forward_to is None:
             return state, float(orjson.loads(states[META_KEY])["now_s"])
         address = state.forward_to
-    raise LeadNotFound(
+    raise LeadNotFoundError(
         f"no state of lead {lead_id!r}; ids are case-sensitive, visitors are anon:ID, and leads "
         "known by mail email:HASH"
     )
@@ -108,7 +108,10 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "stage": state.stage,
         "outcome": state.outcome,
         "attributes": state.attributes,
-        "consent": state.consent,
+        "consent": {
+            purpose: {"granted": granted, "since": rfc3339(at_s)}
+            for purpose, (granted, at_s) in state.consent.items()
+        },
         "first_seen_at": rfc3339(state.first_at_s),
         "last_event_at": rfc3339(state.last_at_s),
         "as_of": rfc3339(now_s),

@@ -97,8 +97,7 @@ def workers(settings: Settings, folder: Path, count: int = 1) -> Iterator[list[W
     """Run workers for the length of a block."""
     running: list[WorkerHandle] = []
     try:
-        for number in range(count):
-            running.append(WorkerHandle(settings, folder / f"worker-{number}.log"))
+        running += [WorkerHandle(settings, folder / f"worker-{n}.log") for n in range(count)]
         for worker in running:
             worker.wait_until_up()
         yield running

@@ -149,9 +149,7 @@ class LearnWorker:
         if not checkpoint:
             await self._producer.send(outputs)
             return
-        await self._producer.send(
-            [*outputs, learner.checkpoint()], next_offset=learner.next_offset
-        )
+        await self._producer.send([*outputs, learner.checkpoint()], next_offset=learner.next_offset)
         self._checkpointed, self._checkpointed_s = learner.next_offset, self._clock()
 
     def _outdated(self) -> list[Output]:

@@ -74,10 +74,10 @@ class RouteWorker:
             latency.observe(max(0.0, done_s - record.timestamp / 1000.0))
 
     async def idle(self) -> None:
-        """Nothing is due."""
+        """Do nothing: nothing is due."""
 
     async def pause(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is no state."""
 
     async def close(self) -> None:
-        """The producer is shared, and closed with the process."""
+        """Do nothing: the producer is shared, and closed with the process."""

@@ -14,7 +14,8 @@ from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.kafka.transport import Records
 from stream.lead.house import House
-from stream.lead.partition import Batch, Partition
+from stream.lead.partition import Partition
+from stream.lead.records import Batch
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
@@ -196,4 +197,3 @@ class ScoreWorker:
         metrics.EVENT_TIME_LAG_SECONDS.labels(str(self.number)).set(
             max(0.0, now_s - partition.now_s)
         )
-

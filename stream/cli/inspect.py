@@ -15,7 +15,7 @@ from schemas import documents
 from stream.evaluate import evaluate as run_evaluation
 from stream.event_files import read_lines, topic_of
 from stream.settings import Settings
-from stream.stored_states import LeadNotFound
+from stream.stored_states import LeadNotFoundError
 from stream.stored_states import explain as explain_lead
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -59,7 +59,7 @@ def explain(
     """
     try:
         report = asyncio.run(explain_lead(Settings(), lead_id))
-    except LeadNotFound as error:
+    except LeadNotFoundError as error:
         typer.echo(f"leadstream: {error}", err=True)
         raise typer.Exit(1) from None
     if json:
@@ -116,7 +116,9 @@ def write_schemas(
         str(schemas.__file__)
     ).parent
     / "json",
-    check: Annotated[bool, typer.Option("--check", help="Only tell whether they are true.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell whether they are true.")
+    ] = False,
 ) -> None:
     """Write a JSON Schema for every message, and the AsyncAPI document.
 

@@ -13,15 +13,15 @@ from rich.table import Table
 
 from schemas import topics as contract
 from stream.kafka.administration import ensure_topics
+from stream.kafka.clients import new_producer
 from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
-from stream.kafka.clients import new_producer
 from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
-from stream.stored_states import LeadNotFound, check_states, find_lead, repair_states
+from stream.stored_states import LeadNotFoundError, check_states, find_lead, repair_states
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -72,7 +72,7 @@ def erase(lead_id: Annotated[str, typer.Argument(help="The lead to forget.")]) -
     async def send() -> None:
         try:
             _, now_s = await find_lead(settings, lead_id)
-        except LeadNotFound:
+        except LeadNotFoundError:
             now_s = time.time()
         at_s = time.time() if settings.clock == "wall" else now_s
         identifier = {"lead_id": lead_id}

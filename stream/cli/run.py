@@ -41,9 +41,7 @@ def demo(
     rate: Annotated[
         float, typer.Option(min=0, help="Events per second at most; 0 is as fast as possible.")
     ] = 1_000.0,
-    kafka: Annotated[
-        str, typer.Option(help="embedded, jvm, docker or HOST:PORT.")
-    ] = "embedded",
+    kafka: Annotated[str, typer.Option(help="embedded, jvm, docker or HOST:PORT.")] = "embedded",
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """See leads being scored live: a broker, simulated leads and a worker in one command.

@@ -67,7 +67,7 @@ class SnapshotFollower:
                     self._store.put(record.key.decode(), record.value)
                     offset = record.offset + 1
                     self._newest_s = record.timestamp / 1000.0
-            except Exception as error:  # noqa: BLE001 - scoring goes on with the versions it has
+            except Exception as error:
                 log.warning("snapshots cannot be followed, trying again", error=repr(error))
                 await asyncio.sleep(1.0)
             finally:

@@ -66,7 +66,7 @@ class BatchTopic(faust.Topic):  # type: ignore[misc]
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread with a consumer of our own making."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002
         settings: Settings = self.app.leadstream_settings
         self._assignor = StickyByTopic()
         return aiokafka.AIOKafkaConsumer(

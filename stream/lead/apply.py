@@ -59,7 +59,8 @@ def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: 
 
 
 def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
-    if abs(at_s - state.last_web_s) > house.session_gap_s:
+    # A late visit counts to the session it fell into; where that was is no longer known.
+    if not state.sessions or at_s - state.last_web_s > house.session_gap_s:
         state.sessions += 1
     state.last_web_s = max(state.last_web_s, at_s)
     state.dwell_s += min(event.get("duration_s") or 0.0, house.session_gap_s)
@@ -75,28 +76,44 @@ def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: Hous
 def _learn_of(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
     match event["type"]:
         case "lead_profile":
-            _update_attributes(state, event["attributes"])
+            _update_attributes(state, event["attributes"], is_newest=at_s >= state.profile_at_s)
+            state.profile_at_s = max(state.profile_at_s, at_s)
             points.hold(state.ledger, house.points, state.attributes, at_s)
         case "stage_change":
             if at_s >= state.stage_at_s:
                 state.stage, state.stage_at_s = event["stage"], at_s
         case "consent":
-            if event["purpose"] in state.consent or len(state.consent) < MAX_PURPOSES:
-                state.consent[event["purpose"]] = event["granted"]
-            else:
-                state.overflows += 1
+            set_consent(state, event["purpose"], event["granted"], at_s)
         case "email_unsubscribe":
-            state.consent["email"] = False
+            set_consent(state, "email", False, at_s)
         case "action_result":
             state.decisions.pop(event["trigger_id"], None)
         case "outcome":
-            state.outcome = event["result"]
+            state.outcome, state.outcome_at_s = event["result"], at_s
 
 
-def _update_attributes(state: LeadState, attributes: Mapping[str, Any]) -> None:
-    """Take over scalar attributes; null forgets one. Nested values are no features: left out."""
+def set_consent(state: LeadState, purpose: str, granted: bool, at_s: float) -> None:
+    """Note a consent; what was said later stands, and of two at once the refusal."""
+    known = state.consent.get(purpose)
+    if known is None:
+        # A refusal is kept even where purposes overflow: forgetting it would be a consent.
+        if granted and len(state.consent) >= MAX_PURPOSES:
+            state.overflows += 1
+            return
+        state.consent[purpose] = [granted, at_s]
+    elif at_s > known[1] or (at_s == known[1] and not granted):
+        state.consent[purpose] = [granted, at_s]
+
+
+def _update_attributes(state: LeadState, attributes: Mapping[str, Any], *, is_newest: bool) -> None:
+    """Take over scalar attributes; null forgets one. Nested values are no features: left out.
+
+    A profile that comes late says nothing about what a newer one has said.
+    """
     for given_name, value in attributes.items():
         name = given_name[:MAX_ATTRIBUTE_CHARACTERS]
+        if not is_newest and name in state.attributes:
+            continue
         if value is None:
             state.attributes.pop(name, None)
         elif isinstance(value, str | int | float):

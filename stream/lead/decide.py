@@ -62,9 +62,7 @@ def decide_event(
     return decision
 
 
-def decide_timers(
-    state: LeadState, now_s: float, scorer: Scorer | None, house: House
-) -> Decision:
+def decide_timers(state: LeadState, now_s: float, scorer: Scorer | None, house: House) -> Decision:
     """Fire a lead's timers that are due: labels by silence, absence, expiry of decisions."""
     decision = Decision("timers")
     decision.outputs += labels.label_by_silence(state, now_s, house)
@@ -125,7 +123,9 @@ def _score(
 ) -> None:
     scored, total, x = score_state(state, at_s, scorer, house)
     decision.p_convert = scored.p_convert
-    if event is not None and event["type"] not in SETTLED:
+    # What happened before the outcome and arrived after it would teach the label twice.
+    is_open = state.outcome is None or cause.at_s > state.outcome_at_s
+    if event is not None and event["type"] not in SETTLED and is_open:
         labels.keep_sample(state, at_s, scored.p_convert, x, house)
     former = state.tier
     tier = tier_of(scored.score, former, house)

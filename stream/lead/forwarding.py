@@ -19,7 +19,8 @@ from stream.lead.state import LeadState
 from stream.lead.triggers import Cause
 
 if TYPE_CHECKING:
-    from stream.lead.partition import Partition, Record
+    from stream.lead.partition import Partition
+    from stream.lead.records import Record
 
 
 class Forwarding:

@@ -23,7 +23,7 @@ _EMAIL = re.compile(
 )
 
 
-class BadIdentity(ValueError):
+class IdentityError(ValueError):
     """An event cannot be given to a lead; carries the field at fault."""
 
     def __init__(self, field: str, message: str, reason: str = "bad_value") -> None:
@@ -39,7 +39,7 @@ def resolve(event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
 
     Raises
     ------
-    BadIdentity
+    IdentityError
         If there is no identifier, or one that stands for none.
 
     Examples
@@ -62,8 +62,9 @@ def resolve(event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         _check("anonymous_id", anonymous_id)
         addresses.append(ANONYMOUS + anonymous_id)
     if not addresses:
-        raise BadIdentity(
-            "lead_id", "give lead_id, anonymous_id or both, so that the event has a lead",
+        raise IdentityError(
+            "lead_id",
+            "give lead_id, anonymous_id or both, so that the event has a lead",
             "missing_field",
         )
     return addresses[0], tuple(addresses[1:])
@@ -79,13 +80,19 @@ def check_lead_id(field: str, value: str) -> None:
     _check(field, value)
 
 
+def check_other(field: str, value: str, address: str) -> None:
+    """Refuse a lead that is to be merged into itself."""
+    if value == address:
+        raise IdentityError(field, "a lead cannot be merged into itself; name the other lead")
+
+
 def _check(field: str, value: str) -> None:
     if _PLACEHOLDER.fullmatch(value.strip()) or not value.strip():
-        raise BadIdentity(
+        raise IdentityError(
             field, f"{value!r} stands for no one; leave {field} out where there is no id"
         )
     if field != "anonymous_id" and value.startswith((ANONYMOUS, EMAIL, "\x00")):
-        raise BadIdentity(
+        raise IdentityError(
             field, f"{value[:16]!r}: ids starting with 'anon:' or 'email:' are leadstream's own"
         )
 

@@ -39,15 +39,11 @@ def keep_sample(state: LeadState, at_s: float, p_convert: float, x: Features, ho
         state.samples[slot] = sample
 
 
-def label_by_outcome(
-    state: LeadState, result: str, at_s: float, house: House
-) -> list[Output]:
+def label_by_outcome(state: LeadState, result: str, at_s: float, house: House) -> list[Output]:
     """Return the examples that an outcome teaches; a win past the horizon is a negative."""
     won = result == WON
     samples, state.samples, state.sampled_of = state.samples, [], 0
-    return [
-        _example(state, s, won and at_s - s.at_s <= house.horizon_s, at_s) for s in samples
-    ]
+    return [_example(state, s, won and at_s - s.at_s <= house.horizon_s, at_s) for s in samples]
 
 
 def label_by_silence(state: LeadState, now_s: float, house: House) -> list[Output]:

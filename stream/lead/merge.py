@@ -3,6 +3,7 @@
 from typing import Any
 
 from stream.lead import points
+from stream.lead.apply import set_consent
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.state import (
@@ -10,7 +11,6 @@ from stream.lead.state import (
     MAX_DECISIONS,
     MAX_JOURNEY,
     MAX_PAGES,
-    MAX_PURPOSES,
     MAX_RECENT_IDS,
     LeadState,
 )
@@ -36,10 +36,12 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     state.attributes = _first(
         {**state.attributes, **other.attributes, **state.attributes}, MAX_ATTRIBUTES
     )
-    # A consent withdrawn under either name stays withdrawn.
-    for purpose, granted in other.consent.items():
-        state.consent[purpose] = granted and state.consent.get(purpose, True)
-    state.consent = _first(state.consent, MAX_PURPOSES)
+    for purpose, (granted, at_s) in other.consent.items():
+        mine = state.consent.get(purpose)
+        # A consent withdrawn under either name stays withdrawn until it is given anew.
+        if not granted or mine is None or mine[0]:
+            set_consent(state, purpose, granted, at_s if mine is None else max(at_s, mine[1]))
+    state.profile_at_s = max(state.profile_at_s, other.profile_at_s)
     if state.stage is None:
         state.stage, state.stage_at_s = other.stage, other.stage_at_s
     points.merge(state.ledger, other.ledger, house.points)
@@ -47,7 +49,7 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     ids = sorted({**other.recent_ids, **state.recent_ids}.items(), key=lambda item: item[1])
     state.recent_ids = dict(ids[-MAX_RECENT_IDS:])
     if state.outcome is None:
-        state.outcome = other.outcome
+        state.outcome, state.outcome_at_s = other.outcome, other.outcome_at_s
         state.samples = [*other.samples, *state.samples][: house.samples_per_lead]
         if state.outcome == WON:
             state.samples = []  # silence would label them as lost

@@ -1,10 +1,8 @@
 """A partition's states: a pure fold of its log. Same log, same states, same outputs, to the bit."""
 
 import heapq
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -12,7 +10,9 @@ from schemas import topics
 from stream.lead import decide
 from stream.lead.forwarding import Forwarding
 from stream.lead.house import House
-from stream.lead.outputs import Origin, Output, dead_letter, encode_key, epoch_s
+from stream.lead.log_clock import LogClock
+from stream.lead.outputs import Origin, dead_letter, encode_key, epoch_s
+from stream.lead.records import Batch, Models, Record
 from stream.lead.routing import CLOCK_HEADER, MAX_PARTS, PART_HEADER, SOURCE_HEADER
 from stream.lead.scoring import Scorer
 from stream.lead.state import LeadState, StateFormatError
@@ -21,44 +21,8 @@ META_KEY = b"\x00partition"
 """Key of the changelog record that holds what belongs to the partition and to no lead."""
 META_VERSION = 1
 
-RECENT_EVENTS = 16
-AGREEING = 3
-"""Where events bring their own time, it is the third newest of the last sixteen."""
-
-
-class Record(Protocol):
-    """A record of the log, as Kafka clients hand it over."""
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def headers(self) -> Iterable[tuple[str, bytes]]: ...  # noqa: D102
-
-
-class Models(Protocol):
-    """Where the fold finds the versions that its log names."""
-
-    def scorer(self, model: str, version: str) -> Scorer | None:
-        """Return a version, or None if it is not to be had any more."""
-        ...
-
-
-@dataclass(slots=True)
-class Batch:
-    """What a batch of records led to: outputs to send, states to log, counts for metrics."""
-
-    outputs: list[Output] = field(default_factory=list)
-    touched: dict[str, None] = field(default_factory=dict)
-    events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    suppressed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    scored: list[tuple[str, float]] = field(default_factory=list)
-    overflows: int = 0
+NEVER_TOO_LATE = frozenset({"erasure", "consent"})
+"""What a person has a right to counts whenever it arrives."""
 
 
 class Partition:
@@ -86,12 +50,11 @@ class Partition:
         self.house = house
         self._models = models
         self.leads: dict[str, LeadState] = {}
-        self.now_s = 0.0
         self.next_offset = 0
         self.sources: dict[str, int] = {}
         self.versions: dict[str, str] = {}
         self.batch = Batch()
-        self._recent_s: list[float] = []
+        self._clock = LogClock()
         self._timers: list[tuple[float, str]] = []
         self._forwarding = Forwarding(self)
         for key, value in changelog:
@@ -110,24 +73,27 @@ class Partition:
         kind = event["type"]
         replayed = headers.get(CLOCK_HEADER) == b"event"
         if kind == "tick":
-            self._advance(event["now_s"], offset)
+            self._clock.advance(event["now_s"])
+            self._fire_timers(offset)
         elif kind == "use_model":
             self.versions[event["model"]] = event["version"]
         else:
             address = (record.key or b"").decode("utf-8", "surrogatepass")
             path: tuple[str, ...] = ()
+            # What follows from an event says nothing of the time that the event has not said.
             is_witness = kind not in {"link", "lead_moved", "forwarded"}
             if kind == "forwarded":
                 event, path = event["event"], tuple(event["path"])
                 kind = event["type"]
             at_s = epoch_s(event["occurred_at"])
-            self._advance(
-                self._replayed_s(at_s, is_witness) if replayed else record.timestamp / 1000.0,
-                offset,
-            )
+            if not replayed:
+                self._clock.advance(record.timestamp / 1000.0)
+            elif is_witness:
+                self._clock.witness(at_s)
+            self._fire_timers(offset)
             if kind == "lead_moved":
                 self._forwarding.arrive(address, event, at_s, offset)
-            elif at_s < self.now_s - self.house.late_grace_s:
+            elif at_s < self.now_s - self.house.late_grace_s and kind not in NEVER_TOO_LATE:
                 self._refuse_late(record, origin, kind, event)
             else:
                 self._event(address, event, at_s, offset, path, record)
@@ -154,8 +120,13 @@ class Partition:
             "next_offset": self.next_offset,
             "sources": self.sources,
             "versions": self.versions,
-            "recent_s": self._recent_s,
+            "recent_s": self._clock.recent_s,
         }
+
+    @property
+    def now_s(self) -> float:
+        """The log's time, epoch seconds."""
+        return self._clock.now_s
 
     def scorer(self) -> Scorer | None:
         """Return the model version that the log says is in use."""
@@ -216,21 +187,7 @@ class Partition:
         self.touch(state, offset)
         self.carry_out(address, kind, decision)
 
-    def _replayed_s(self, at_s: float, is_witness: bool) -> float:
-        """Return the time that a replayed event makes it: what several of the newest agree on.
-
-        There is no receiver's clock to check an event's own against, so one sender
-        whose clock is ahead must not make everybody else late. What follows from an event
-        (its links, its forwards) says nothing that the event has not said.
-        """
-        if not is_witness:
-            return self.now_s
-        self._recent_s.append(at_s)
-        del self._recent_s[:-RECENT_EVENTS]
-        return sorted(self._recent_s)[-AGREEING:][0]
-
-    def _advance(self, now_s: float, offset: int) -> None:
-        self.now_s = max(self.now_s, now_s)
+    def _fire_timers(self, offset: int) -> None:
         ahead: list[tuple[float, str]] = []
         while self._timers and self._timers[0][0] <= self.now_s:
             due_s, address = heapq.heappop(self._timers)
@@ -305,8 +262,7 @@ class Partition:
                 f"the partition's own record is of schema {document.get('v')!r}, this leadstream "
                 f"reads {META_VERSION}; run `leadstream state migrate`"
             )
-        self.now_s = document["now_s"]
+        self._clock = LogClock(document["now_s"], document["recent_s"])
         self.next_offset = document["next_offset"]
         self.sources = document["sources"]
         self.versions = document["versions"]
-        self._recent_s = document["recent_s"]

@@ -119,7 +119,7 @@ class PointRules(BaseModel):
 
 
 def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:
-    """Read the rules from TOML.
+    r"""Read the rules from TOML.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:
     ... ''')
     >>> rules.rule[0].points
     20.0
-    >>> parse_point_rules('[[rule]]\\nname = "x"\\npoints = "many"\\nevent = "page_view"')
+    >>> parse_point_rules('[[rule]]\nname = "x"\npoints = "many"\nevent = "page_view"')
     Traceback (most recent call last):
     ...
     stream.lead.point_rules.RulesFileError: rules.toml, line 3: points = 'many': Input should be \

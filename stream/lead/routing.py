@@ -174,11 +174,8 @@ class Router:
             address, links = identity.resolve(event)
             if event["type"] == "lead_merge":
                 identity.check_lead_id("into_lead_id", event["into_lead_id"])
-                if event["into_lead_id"] == address:
-                    raise identity.BadIdentity(
-                        "into_lead_id", "a lead cannot be merged into itself; name the other lead"
-                    )
-        except identity.BadIdentity as error:
+                identity.check_other("into_lead_id", event["into_lead_id"], address)
+        except identity.IdentityError as error:
             raise Refusal(error.reason, error.field, str(error)) from None
         return address, links
 

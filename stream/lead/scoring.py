@@ -75,16 +75,18 @@ def score_one(
     log-odds (Woolf 1955: variance ``1 / positives + 1 / negatives``): wide while few labels were
     seen.
     """
+    intercept: float = 0.0
+    learned: Mapping[str, float] = {}
     per_point = math.log(2.0) / house.points_to_double_odds
     prior = logit(house.base_rate_prior)
     if scorer is None:
         weight, positives, negatives, version = 0.0, 0, 0, COLD_VERSION
-        intercept, learned = 0.0, {}
     else:
         positives, negatives, version = scorer.positives, scorer.negatives, scorer.version
         rarer = min(positives, negatives)
         weight = rarer / (rarer + house.prior_strength)
-        intercept, learned = scorer.explain_one(x) if weight else (0.0, {})
+        if weight:
+            intercept, learned = scorer.explain_one(x)
     believed = house.prior_strength
     base_rate = (positives + believed * house.base_rate_prior) / (positives + negatives + believed)
     contributions: dict[str, float] = {}
@@ -122,7 +124,9 @@ def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
     ranked = sorted(scored.contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
     named = [(name, c) for name, c in ranked[:MAX_REASONS] if c]
     rest = scored.log_odds - scored.baseline - math.fsum(c for _, c in named)
-    reasons = [{"feature": name, "contribution": c} for name, c in named]
+    reasons: list[dict[str, float | str]] = [
+        {"feature": name, "contribution": c} for name, c in named
+    ]
     if len(ranked) > MAX_REASONS or abs(rest) > 1e-9:
         reasons.append({"feature": "other", "contribution": rest})
     reasons.append({"feature": "baseline", "contribution": scored.baseline})

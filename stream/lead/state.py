@@ -37,7 +37,8 @@ class LeadState:
 
     Times are epoch seconds of event time. ``offset`` is the last record of the log that was
     applied, so that a record replayed changes nothing. ``next_due_s`` is the earliest timer.
-    A state with ``forward_to`` is a forwarding address and holds nothing else.
+    ``consent`` holds purpose -> [granted, since]. A state with ``forward_to`` is a forwarding
+    address and holds nothing else.
     """
 
     lead_id: str
@@ -56,12 +57,14 @@ class LeadState:
     attributes: dict[str, Any] = field(default_factory=dict)
     stage: str | None = None
     stage_at_s: float = 0.0
-    consent: dict[str, bool] = field(default_factory=dict)
+    consent: dict[str, list[Any]] = field(default_factory=dict)
+    profile_at_s: float = 0.0
     ledger: Ledger = field(default_factory=dict)
     recent_ids: dict[int, float] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     sampled_of: int = 0
     outcome: str | None = None
+    outcome_at_s: float = 0.0
     score: float | None = None
     p_convert: float | None = None
     model_version: str = ""

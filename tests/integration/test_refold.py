@@ -8,6 +8,7 @@ import pytest
 from worker_process import leadstream, own_settings, workers
 
 from schemas import topics
+from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
@@ -18,7 +19,6 @@ from stream.lead.partition import META_KEY
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 from stream.simulator import Simulation
-from stream.cli.run import SIMULATION_START
 from stream.stored_states import fold_log, latest_states
 
 EVENTS = 4_000

@@ -97,10 +97,6 @@ def test_one_clock_far_ahead_makes_nobody_late():
     assert stream.outputs[topics.DEAD_LETTERS.name] == 0
 
 
-@pytest.mark.xfail(
-    strict=True, raises=KeyError,
-    reason="evaluate() looks up the state of a lead that was scored and erased by the same event",
-)  # fmt: skip
 def test_a_lead_missed_and_erased_at_once_stops_nothing():
     bodies = [event("activity", "a", 0, lead_id="A")]
     bodies += [event("activity", f"b{n}", 30 * DAY_S + n, lead_id="B") for n in range(2)]

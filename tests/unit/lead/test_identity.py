@@ -15,7 +15,7 @@ KEY = b"secret"
      "-", "N/A", "(not set)", "[object Object]", " ", "unknown"],
 )  # fmt: skip
 def test_placeholders_stand_for_no_one(field, value):
-    with pytest.raises(identity.BadIdentity) as refused:
+    with pytest.raises(identity.IdentityError) as refused:
         identity.resolve({field: value, "other": 1})
     assert refused.value.field == field
     assert refused.value.reason == "bad_value"
@@ -41,7 +41,7 @@ def test_the_strongest_identifier_wins_and_the_weaker_link_to_it(event, address,
 
 
 def test_no_identifier_is_a_missing_field():
-    with pytest.raises(identity.BadIdentity) as refused:
+    with pytest.raises(identity.IdentityError) as refused:
         identity.resolve({})
     assert refused.value.reason == "missing_field"
 
@@ -50,7 +50,7 @@ def test_no_identifier_is_a_missing_field():
 def test_addresses_of_our_own_are_no_lead_ids(value):
     for check in (lambda: identity.resolve({"lead_id": value}),
                   lambda: identity.check_lead_id("into_lead_id", value)):  # fmt: skip
-        with pytest.raises(identity.BadIdentity):
+        with pytest.raises(identity.IdentityError):
             check()
 
 

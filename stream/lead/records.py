@@ -1,0 +1,44 @@
+"""What the fold takes and gives: records of the log, models by version, batches of outcomes."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stream.lead.outputs import Output
+from stream.lead.scoring import Scorer
+
+
+class Record(Protocol):
+    """A record of the log, as Kafka clients hand it over."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Iterable[tuple[str, bytes]]: ...  # noqa: D102
+
+
+class Models(Protocol):
+    """Where the fold finds the versions that its log names."""
+
+    def scorer(self, model: str, version: str) -> Scorer | None:
+        """Return a version, or None if it is not to be had any more."""
+        ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of records led to: outputs to send, states to log, counts for metrics."""
+
+    outputs: list[Output] = field(default_factory=list)
+    touched: dict[str, None] = field(default_factory=dict)
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
+    suppressed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    scored: list[tuple[str, float]] = field(default_factory=list)
+    overflows: int = 0
