@@ -96,10 +96,13 @@ def set_consent(state: LeadState, purpose: str, granted: bool, at_s: float) -> N
     """Note a consent; what was said later stands, and of two at once the refusal."""
     known = state.consent.get(purpose)
     if known is None:
-        # A refusal is kept even where purposes overflow: forgetting it would be a consent.
-        if granted and len(state.consent) >= MAX_PURPOSES:
+        if len(state.consent) >= MAX_PURPOSES:
             state.overflows += 1
-            return
+            # A refusal takes the place of a grant: what is forgotten counts as not granted.
+            grant = next((p for p, (is_granted, _) in state.consent.items() if is_granted), None)
+            if granted or grant is None:
+                return
+            del state.consent[grant]
         state.consent[purpose] = [granted, at_s]
     elif at_s > known[1] or (at_s == known[1] and not granted):
         state.consent[purpose] = [granted, at_s]
