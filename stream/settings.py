@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         7_776_000.0, description="Seconds within which p_convert says a lead will convert."
     )
     samples_per_lead: int = Field(
-        1, ge=1, le=32, description="Scored vectors of a lead that are kept to learn from."
+        2, ge=1, le=32, description="Scored vectors of a lead that are kept to learn from."
     )
     absence_s: Annotated[float, Field(gt=0)] = Field(
         604_800.0, description="Seconds without activity after which the absence rule fires."

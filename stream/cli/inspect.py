@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import schemas
 from schemas import documents
@@ -100,7 +100,8 @@ def settings(json: Json = False) -> None:
     if json:
         _print(values, json=True)
         return
-    table = Table("setting", "value", "", show_header=False, box=None)
+    name_column = Column("setting", no_wrap=True)
+    table = Table(name_column, "value", "", show_header=False, box=None)
     for name, field in Settings.model_fields.items():
         mark = "*" if name in effective.model_fields_set else " "
         table.add_row(

@@ -1,10 +1,11 @@
 """The commands, and what happens when one fails: one line on standard error, exit code 1."""
 
+import logging
 import sys
 
 import typer
 from aiokafka.errors import KafkaConnectionError
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from stream.cli import inspect, operate, run
 from stream.event_files import EventFileError
@@ -13,6 +14,7 @@ from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
 from stream.lead.state import StateFormatError
+from stream.settings import Settings
 
 app = typer.Typer(
     name="leadstream",
@@ -38,17 +40,24 @@ _EXPECTED = (
 
 def main() -> None:
     """Run a command."""
+    # Where no command sets up logs, what goes wrong is said once, by the line below.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         app()
     except _EXPECTED as error:
         _fail(str(error))
     except KafkaConnectionError as error:
+        # Clients that never got a connection complain that nobody closed it.
+        logging.getLogger("asyncio").addHandler(logging.NullHandler())
         _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
+        field = "_".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        prefix = f"LEADSTREAM_{name} = {first['input']!r}: " if first["loc"] else ""
+        known = Settings.model_fields.get(field)
+        is_secret = known is not None and known.annotation is SecretStr
+        given = "**********" if is_secret else repr(first["input"])
+        prefix = f"LEADSTREAM_{field.upper()} = {given}: " if field else ""
         _fail(f"{prefix}{message}; `leadstream settings` lists all settings")
 
 

@@ -26,8 +26,14 @@ from stream.stored_states import LeadNotFoundError, check_states, find_lead, rep
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 
-models_app = typer.Typer(help="Versions of the models: which serve, and going back to one.")
-state_app = typer.Typer(help="Stored lead states: check, migrate, repair.", no_args_is_help=True)
+models_app = typer.Typer(
+    help="Versions of the models: which serve, and going back to one.\n\n"
+    "Example: leadstream models --json"
+)
+state_app = typer.Typer(
+    help="Stored lead states: check, migrate, repair.\n\nExample: leadstream state check",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -55,10 +61,15 @@ def topics(
         table = Table("topic", "partitions", "cleanup", "retention", "")
         for report in reports:
             kept = "for ever" if report.retention_s is None else f"{report.retention_s // 86400} d"
-            status = report.fault or ("created" if report.created else "as it should be")
+            status = "created" if report.created else "as it should be"
+            if report.fault:
+                status = "at fault, see below"
             table.add_row(report.name, str(report.partitions), report.cleanup, kept, status)
         Console().print(table)
-    if any(report.fault for report in reports):
+    faults = [report.fault for report in reports if report.fault]
+    for fault in faults:
+        typer.echo(f"leadstream: {fault}", err=True)
+    if faults:
         raise typer.Exit(1)
 
 

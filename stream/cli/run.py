@@ -12,6 +12,7 @@ from typing import Annotated
 import orjson
 import structlog
 import typer
+from aiokafka.errors import KafkaConnectionError
 
 from stream.app import ROLES, Role, WorkerProcess
 from stream.demo import Demo
@@ -40,7 +41,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed, the same leads.")] = 1,
     rate: Annotated[
         float, typer.Option(min=0, help="Events per second at most; 0 is as fast as possible.")
-    ] = 1_000.0,
+    ] = 300.0,
     kafka: Annotated[str, typer.Option(help="embedded, jvm, docker or HOST:PORT.")] = "embedded",
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -88,6 +89,11 @@ def worker(
 async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:
     try:
         await process.run(started)
+    except KafkaConnectionError as error:
+        message = f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP"
+        print(f"leadstream: {message}", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
     except Exception as error:
         structlog.get_logger(__name__).exception("the worker cannot go on", error=repr(error))
         sys.stderr.flush()

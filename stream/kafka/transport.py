@@ -19,7 +19,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from stream.kafka.assignor import StickyByTopic
-from stream.kafka.clients import MAX_REQUEST_BYTES, security
+from stream.kafka.clients import MAX_REQUEST_BYTES, fetch_max_wait_ms, security
 from stream.settings import Settings
 
 
@@ -79,8 +79,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             auto_offset_reset="earliest",
             max_poll_records=settings.max_poll_records,
             max_partition_fetch_bytes=MAX_REQUEST_BYTES,
-            # The embedded broker answers a waiting fetch only when its time is over.
-            fetch_max_wait_ms=500 if settings.delivery == "exactly_once" else 10,
+            fetch_max_wait_ms=fetch_max_wait_ms(settings),
             # A restore of a million states is no sign of death; heartbeats tell that.
             max_poll_interval_ms=600_000,
             session_timeout_ms=int(settings.session_timeout_s * 1000),

@@ -9,6 +9,18 @@ Features = dict[str, float | str]
 COUNTED = ((0, "count"), (2, "count_1d"), (3, "count_7d"))
 """Which columns of the decayed counts become features, and under which prefix."""
 
+_VIEWS = {"count_1d": "count", "count_7d": "count", "attribute_log": "attribute"}
+
+
+def fact_of(feature: str) -> str:
+    """Return what a feature is a view of: people are told facts, not their transformations.
+
+    >>> fact_of("count_7d:page_view:pricing"), fact_of("points:demo_request")
+    ('count:page_view:pricing', 'points:demo_request')
+    """
+    view, colon, rest = feature.partition(":")
+    return f"{_VIEWS[view]}:{rest}" if colon and view in _VIEWS else feature
+
 
 LARGEST = 1e15
 """Numbers are taken no larger than this, so that their squares stay numbers."""

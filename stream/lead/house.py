@@ -62,7 +62,7 @@ class House:
     tier_margin: float = 5.0
     score_step: float = 1.0
     horizon_s: float = 90 * DAY_S
-    samples_per_lead: int = 1
+    samples_per_lead: int = 2
     late_grace_s: float = 7 * DAY_S
     duplicate_window_s: float = DAY_S
     absence_s: float = 7 * DAY_S

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from stream.lead.features import Features
+from stream.lead.features import Features, fact_of
 from stream.lead.house import House
 
 COLD_VERSION = "0"
@@ -119,9 +119,14 @@ def score_one(
 def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
     """Return the largest contributions by name, the rest as ``other``, and the baseline.
 
-    Together they are the log-odds of ``p_convert``.
+    Together they are the log-odds of ``p_convert``. Features that are views of one fact are one
+    reason.
     """
-    ranked = sorted(scored.contributions.items(), key=lambda item: (-abs(item[1]), item[0]))
+    facts: dict[str, float] = {}
+    for feature, contribution in scored.contributions.items():
+        fact = fact_of(feature)
+        facts[fact] = facts.get(fact, 0.0) + contribution
+    ranked = sorted(facts.items(), key=lambda item: (-abs(item[1]), item[0]))
     named = [(name, c) for name, c in ranked[:MAX_REASONS] if c]
     rest = scored.log_odds - scored.baseline - math.fsum(c for _, c in named)
     reasons: list[dict[str, float | str]] = [
