@@ -29,8 +29,8 @@ from faust.types.tuples import ConsumerMessage
 from river import linear_model, optim, preprocessing
 
 from stream.app import WorkerProcess
-from stream.kafka.assignor import StickyByTopic
 from stream.kafka import clients, transactions, transport
+from stream.kafka.assignor import StickyByTopic
 from stream.settings import Settings
 
 ROOT = Path(__file__).parents[2]
