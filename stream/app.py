@@ -220,7 +220,7 @@ class WorkerProcess:
         return self.faust.consumer
 
     def _is_ready(self) -> bool:
-        return self.ownership.is_assigned
+        return self.ownership.is_ready
 
     def _on_crash(self, error: BaseException) -> None:
         if self._crash is not None and not self._crash.done():

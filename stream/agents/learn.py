@@ -1,5 +1,6 @@
 """learn: one learner per model, in the order of its examples; publishes what it knows."""
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -114,6 +115,9 @@ class LearnWorker:
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
+        for gauge in (metrics.AUC_RATIO, metrics.LOG_LOSS):
+            with contextlib.suppress(KeyError):  # never set
+                gauge.remove(P_CONVERT)
 
     def _restored(self) -> Learner:
         if self._learner is None:

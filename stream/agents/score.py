@@ -1,5 +1,6 @@
 """score: folds a partition of the log into lead states, and sends what they decide."""
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
@@ -133,7 +134,9 @@ class ScoreWorker:
     async def close(self) -> None:
         """Let go; the changelog has everything."""
         await self._producer.close()
-        metrics.LEADS.remove(str(self.number))
+        for gauge in (metrics.LEADS, metrics.EVENT_TIME_LAG_SECONDS, metrics.RESTORE_SECONDS):
+            with contextlib.suppress(KeyError):  # never set
+                gauge.remove(str(self.number))
 
     async def pause(self) -> None:
         """Note where the changelog ends, to know later whether somebody else went on."""

@@ -83,6 +83,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self.is_restored = False
         self._waiting_of: Counter[TP] = Counter()
         self._full: set[TP] = set()
 
@@ -111,7 +112,7 @@ class Lane:
 
     async def pause(self) -> None:
         """Finish the batch under way; what waits will be fetched again by whoever comes next."""
-        self._stopping = True
+        self._stopping, self.is_restored = True, False
         self._clear()
         self._wake.set()
         task, self._task = self._task, None
@@ -128,6 +129,7 @@ class Lane:
     async def _run(self) -> None:
         if not await self._attempt(self.worker.restore):
             return
+        self.is_restored = True
         while not self._stopping:
             if not self._waiting:
                 self._wake.clear()
@@ -171,6 +173,7 @@ class Lane:
                     await self.worker.restore()
                 await work()
             except ProducerFenced:
+                self.is_restored = False
                 self.worker.discard()
                 log.warning(
                     "another process owns this partition now; waiting for the group to say so",

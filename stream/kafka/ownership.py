@@ -42,12 +42,12 @@ class Ownership:
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(BATCHES_AT_ONCE)
         )
-        self._assigned = asyncio.Event()
+        self._assigned = False
 
     @property
-    def is_assigned(self) -> bool:
-        """Whether the group has given this process its share."""
-        return self._assigned.is_set()
+    def is_ready(self) -> bool:
+        """Whether the group has given this process its share, and all of it is restored."""
+        return self._assigned and all(lane.is_restored for lane in self._lanes.values())
 
     def workers(self, role: str) -> list[Worker]:
         """Return the workers at work in a role."""
@@ -61,7 +61,7 @@ class Ownership:
 
     async def on_revoked(self, revoked: set[TP]) -> None:
         """Pause: a partition that comes back keeps its worker and its state."""
-        self._assigned.clear()
+        self._assigned = False
         names = {self._names.pop(tp) for tp in revoked if tp in self._names}
         going = {name: self._lanes.pop(name) for name in names if name in self._lanes}
         await asyncio.gather(*(lane.pause() for lane in going.values()))
@@ -82,7 +82,7 @@ class Ownership:
                 starting[name] = paused.get(name) or self._lane(str(name), maker())
         await asyncio.gather(*(lane.start(self._on_crash) for lane in starting.values()))
         self._lanes |= starting
-        self._assigned.set()
+        self._assigned = True
 
     async def close(self) -> None:
         """Finish and let go of everything."""

@@ -55,6 +55,7 @@ async def _feed_and_kill(settings: Settings, folder: Path) -> None:
                 assert not feeding.done(), await feeding
                 assert worker.process.poll() is None, worker.log.read_text()
                 await asyncio.sleep(0.002)
+            assert "states restored" in worker.log.read_text(), "it was to be killed at work"
             worker.process.kill()
             worker.process.wait()
             worker = WorkerHandle(settings, folder / f"worker-{number}.log")
