@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 def auc(y: Sequence[bool], p: Sequence[float]) -> float | None:
@@ -21,7 +20,8 @@ def auc(y: Sequence[bool], p: Sequence[float]) -> float | None:
     negatives = len(truth) - positives
     if not positives or not negatives:
         return None
-    ranks = rankdata(np.asarray(p, dtype=float))
+    _, which, ties = np.unique(np.asarray(p, dtype=float), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[which]
     u = ranks[truth].sum() - positives * (positives + 1) / 2
     return float(u / (positives * negatives))
 

@@ -20,7 +20,8 @@ class DeadLetter(Message):
     """A refused event. ``value_base64`` holds the original bytes.
 
     ``topic``, ``partition`` and ``offset`` say where the event stood in its input topic.
-    The original key is the record's key.
+    The original key is the record's key. What ``score`` refuses has left ``route`` already: its
+    key is the lead, and email addresses in it are hashes, since the sender's may name a person.
     """
 
     type: Literal["dead_letter"] = "dead_letter"

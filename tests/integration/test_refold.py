@@ -1,6 +1,7 @@
 """A partition's states are a pure fold of its log: without Kafka, everything comes out again."""
 
 import asyncio
+import statistics
 from pathlib import Path
 
 import orjson
@@ -36,6 +37,24 @@ async def _feed(settings: Settings) -> None:
         await feeder.drain(120)
     finally:
         await feeder.stop()
+
+
+async def _median_delay_s(settings: Settings) -> float:
+    """Return the time from a version's publication to its use by a partition, in seconds."""
+    snapshots = await read_all(settings, settings.topic(topics.MODEL_SNAPSHOTS.name), 0)
+    published_ms = {r.key.decode(): r.timestamp for r in snapshots}
+    delays_ms = []
+    for number in range(settings.partitions):
+        for record in await read_all(settings, settings.topic(topics.LEAD_EVENTS.name), number):
+            body = orjson.loads(record.value)
+            if body["type"] == "use_model":
+                key = f"{body['model']}/{body['version']}"
+                delays_ms.append(record.timestamp - published_ms[key])
+    print(
+        f"{len(delays_ms)} versions taken up, {statistics.median(delays_ms):.0f} ms median, "
+        f"{max(delays_ms)} ms at most"
+    )
+    return statistics.median(delays_ms) / 1000.0
 
 
 async def _recorded(settings: Settings, topic: topics.Topic) -> list[Sent]:
@@ -76,6 +95,7 @@ def test_folding_the_log_of_two_workers_reproduces_every_output_and_state_to_the
             outputs += sent
             folded = {encode_key(a): orjson.dumps(s.to_json()) for a, s in partition.leads.items()}
             assert states == {**folded, META_KEY: orjson.dumps(partition.meta())}
+        assert await _median_delay_s(settings) < 2.0, "scorers were to follow within 2 s"
         for topic in OUTPUTS:
             recorded = await _recorded(settings, topic)
             assert recorded, topic.name
