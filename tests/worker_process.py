@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from stream.kafka.brokers.broker import Broker
 from stream.settings import Settings
 
@@ -36,10 +38,11 @@ def own_settings(broker: Broker, **changed: object) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment that gives a command these settings."""
-    changed = {
-        f"LEADSTREAM_{name.upper()}": str(getattr(settings, name))
-        for name in settings.model_fields_set
-    }
+    changed = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        changed[f"LEADSTREAM_{name.upper()}"] = str(plain)
     return {**os.environ, **changed}
 
 
