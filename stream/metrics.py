@@ -3,6 +3,8 @@
 No lead ids, no personal data and nothing unbounded in labels.
 """
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry(auto_describe=True)
@@ -118,3 +120,22 @@ AUC_RATIO = Gauge(
     ("model",),
     registry=REGISTRY,
 )
+
+
+def observe_batch(role: str, arrived_ms: Sequence[int], elapsed_s: float, now_s: float) -> None:
+    """Count a batch that is done.
+
+    Parameters
+    ----------
+    arrived_ms
+        When each of its records arrived in its topic, epoch milliseconds.
+    elapsed_s
+        How long the batch took.
+    now_s
+        The clock, epoch seconds.
+    """
+    BATCH_SECONDS.labels(role).observe(elapsed_s)
+    BATCH_EVENTS.labels(role).observe(len(arrived_ms))
+    latency = EVENT_SECONDS.labels(role)
+    for at_ms in arrived_ms:
+        latency.observe(max(0.0, now_s - at_ms / 1000.0))

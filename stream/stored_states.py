@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from schemas import topics
-from stream.kafka.clients import new_reader, partition_of, read_all
+from stream.kafka.clients import new_reader, partition_of, read_all, read_latest
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.decide import score_state
@@ -46,13 +46,7 @@ async def partitions_of(settings: Settings, topic: topics.Topic) -> int:
 
 async def latest_states(settings: Settings, number: int) -> dict[bytes, bytes]:
     """Return the last value of each key in a partition of the changelog."""
-    latest: dict[bytes, bytes] = {}
-    for record in await read_all(settings, settings.topic(topics.LEAD_STATES.name), number):
-        if record.value is None:
-            latest.pop(record.key, None)
-        else:
-            latest[record.key] = record.value
-    return latest
+    return await read_latest(settings, settings.topic(topics.LEAD_STATES.name), number)
 
 
 async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]:

@@ -99,8 +99,9 @@ class LearnWorker:
         for record in records:
             self._learn(learner, record)
         await self._publish(learner)
-        metrics.BATCH_SECONDS.labels(self.role).observe(time.perf_counter() - started_s)
-        metrics.BATCH_EVENTS.labels(self.role).observe(len(records))
+        metrics.observe_batch(
+            self.role, [r.timestamp for r in records], time.perf_counter() - started_s, time.time()
+        )
 
     async def idle(self) -> None:
         """Publish what has been learned since the last version."""

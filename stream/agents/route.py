@@ -66,12 +66,12 @@ class RouteWorker:
                 metrics.DEAD_LETTERS.labels(self.role, routed.outcome).inc()
             outputs += routed.outputs
         await self._producer.send(outputs, done)
-        metrics.BATCH_SECONDS.labels(self.role).observe(time.perf_counter() - started_s)
-        metrics.BATCH_EVENTS.labels(self.role).observe(len(records))
-        done_s = self._clock()
-        latency = metrics.EVENT_SECONDS.labels(self.role)
-        for record in records:
-            latency.observe(max(0.0, done_s - record.timestamp / 1000.0))
+        metrics.observe_batch(
+            self.role,
+            [r.timestamp for r in records],
+            time.perf_counter() - started_s,
+            self._clock(),
+        )
 
     async def idle(self) -> None:
         """Do nothing: nothing is due."""

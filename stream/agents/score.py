@@ -10,7 +10,7 @@ import structlog
 
 from schemas import topics
 from stream import metrics
-from stream.kafka.clients import end_offset, read_all
+from stream.kafka.clients import end_offset, read_all, read_latest
 from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.kafka.transport import Records
@@ -87,12 +87,7 @@ class ScoreWorker:
         ):
             return
         started_s = time.perf_counter()
-        latest: dict[bytes, bytes] = {}
-        for record in await read_all(self._settings, self._states_topic, self.number):
-            if record.value is None:
-                latest.pop(record.key, None)
-            else:
-                latest[record.key] = record.value
+        latest = await read_latest(self._settings, self._states_topic, self.number)
         self.partition = Partition(self._house, self._store, latest.items())
         self._announced = self.partition.versions.get(P_CONVERT)
         elapsed_s = time.perf_counter() - started_s
@@ -177,12 +172,10 @@ class ScoreWorker:
 
     def _observe(self, batch: Batch, records: list[Any], started_s: float) -> None:
         partition = self._restored()
-        metrics.BATCH_SECONDS.labels(self.role).observe(time.perf_counter() - started_s)
-        metrics.BATCH_EVENTS.labels(self.role).observe(len(records))
         now_s = self._clock()
-        latency = metrics.EVENT_SECONDS.labels(self.role)
-        for record in records:
-            latency.observe(max(0.0, now_s - record.timestamp / 1000.0))
+        metrics.observe_batch(
+            self.role, [r.timestamp for r in records], time.perf_counter() - started_s, now_s
+        )
         for (kind, outcome), count in batch.events.items():
             metrics.EVENTS.labels(self.role, kind, outcome).inc(count)
         for (rule, reason), count in batch.suppressed.items():

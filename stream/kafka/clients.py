@@ -135,3 +135,17 @@ async def read_all(
         return records
     finally:
         await reader.stop()
+
+
+async def read_latest(settings: Settings, topic: str, partition: int) -> dict[bytes, bytes]:
+    """Return the last value of each key in a partition of a compacted topic, deleted ones left out.
+
+    ``topic`` is the name in Kafka.
+    """
+    latest: dict[bytes, bytes] = {}
+    for record in await read_all(settings, topic, partition):
+        if record.value is None:
+            latest.pop(record.key, None)
+        else:
+            latest[record.key] = record.value
+    return latest
