@@ -34,7 +34,12 @@ def win_ratio(intent: float) -> float:
 def draw_profile(rng: Random, lead: Lead, ids: dict[str, str], at_s: float) -> Step:
     """Draw the profile that the CRM writes soon after a form."""
     rank = min(5, max(0, int(rng.gauss(5 - 4.5 * lead.intent, 1.6))))
-    attributes = {**lead.attributes, "job_title": _JOB_TITLES[rank], "lead_source": lead.channel}
+    attributes = {
+        **lead.attributes,
+        "email": lead.email,
+        "job_title": _JOB_TITLES[rank],
+        "lead_source": lead.channel,
+    }
     return _crm("lead_profile", at_s, ids, attributes=attributes)
 
 
