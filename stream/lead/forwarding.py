@@ -6,27 +6,55 @@ forwarding address. What it sends travels on a topic of its own and re-enters th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import orjson
 
 from schemas import topics
 from stream.lead import decide
 from stream.lead.hashing import stable_id
+from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS, resolve
 from stream.lead.outputs import Origin, Output, dead_letter, encode_key
+from stream.lead.records import Batch, Record
+from stream.lead.scoring import Scorer
 from stream.lead.state import LeadState
 from stream.lead.triggers import Cause
 
-if TYPE_CHECKING:
-    from stream.lead.partition import Partition
-    from stream.lead.records import Record
+
+class Fold(Protocol):
+    """What moving leads needs of the fold that it is a part of."""
+
+    house: House
+    leads: dict[str, LeadState]
+    batch: Batch
+
+    @property
+    def now_s(self) -> float:
+        """The log's time, epoch seconds."""
+        ...
+
+    def scorer(self) -> Scorer | None:
+        """Return the model version in use."""
+        ...
+
+    def touch(self, state: LeadState, offset: int) -> None:
+        """Mark a state as changed by a record."""
+        ...
+
+    def carry_out(self, address: str, kind: str, decision: decide.Decision) -> None:
+        """Take over a decision's outputs and counts."""
+        ...
+
+    def origin(self, headers: Mapping[str, bytes], record: Record) -> Origin | None:
+        """Return where a record came from."""
+        ...
 
 
 class Forwarding:
     """The part of a partition's fold that moves leads."""
 
-    def __init__(self, partition: "Partition") -> None:
+    def __init__(self, partition: Fold) -> None:
         self._partition = partition
 
     def depart(
@@ -37,7 +65,7 @@ class Forwarding:
         at_s: float,
         offset: int,
         path: Sequence[str],
-        record: "Record",
+        record: Record,
     ) -> None:
         """Turn an address into a forwarding address; its history, if any, moves in one piece.
 
@@ -107,7 +135,7 @@ class Forwarding:
         event: Mapping[str, Any],
         path: Sequence[str],
         offset: int,
-        record: "Record",
+        record: Record,
     ) -> None:
         """Forget a lead here, and where its history has gone.
 
@@ -141,7 +169,7 @@ class Forwarding:
         event: Mapping[str, Any],
         path: Sequence[str],
         offset: int,
-        record: "Record",
+        record: Record,
     ) -> None:
         """Send an event on to the lead that lives elsewhere now; a chain too long is refused."""
         partition = self._partition
