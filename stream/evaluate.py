@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from online_models import metrics
 from schemas import topics
 from stream.lead.house import House
@@ -16,6 +18,7 @@ from stream.lead.routing import Router
 from stream.models import P_CONVERT, SnapshotStore, build_model
 
 SNAPSHOT_EVERY_EXAMPLES = 20
+REFUSED_SHOWN = 5
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class OfflineStream:
         self.learner = Learner(P_CONVERT, build_model(None))
         self.outcomes: Counter[str] = Counter()
         self.outputs: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.refused: list[str] = []
         self._router = Router(email_key, replayed=True)
         self._received_s = received_s
         self._offset = 0
@@ -81,6 +86,11 @@ class OfflineStream:
             scored += batch.scored
             for further in batch.outputs:
                 self._settle(further, waiting, scored)
+        elif output.topic == topics.DEAD_LETTERS.name:
+            letter = orjson.loads(output.value or b"{}")
+            self.reasons[letter["reason"]] += 1
+            if len(self.refused) < REFUSED_SHOWN:
+                self.refused.append(f"{letter['topic']}: {letter['reason']}: {letter['message']}")
         elif output.topic == topics.LEAD_FORWARDS.name:
             waiting.append((output.topic, output.key, output.value))
         elif output.topic == topics.TRAINING_EXAMPLES.name:
@@ -154,6 +164,8 @@ def evaluate(
         "undecided": len(predictions) - len(decided),
         "positives": sum(y for y, _ in decided),
         "dead_letters": stream.outputs[topics.DEAD_LETTERS.name],
+        "dead_letters_by_reason": dict(stream.reasons.most_common()),
+        "first_dead_letters": stream.refused,
         "examples_learned": stream.learner.next_offset,
         "auc": _rounded(metrics.auc(*_pairs(last))),
         "log_loss": _rounded(metrics.log_loss(*_pairs(last))),

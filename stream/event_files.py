@@ -34,6 +34,8 @@ def read_lines(path: Path) -> Iterator[bytes]:
                     yield stripped
     except FileNotFoundError:
         raise EventFileError(f"{path}: no such file; give JSON lines (.jsonl, .jsonl.gz)") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise EventFileError(f"{path}: {error.strerror}; give a file that can be read") from None
     except (gzip.BadGzipFile, EOFError) as error:
         raise EventFileError(f"{path}: broken gzip ({error}); fetch the file again") from None
 

@@ -1,7 +1,10 @@
 """The commands, and what happens when one fails: one line on standard error, exit code 1."""
 
+import difflib
 import logging
+import os
 import sys
+from collections.abc import Iterable
 
 import typer
 from aiokafka.errors import KafkaConnectionError
@@ -38,10 +41,17 @@ _EXPECTED = (
 )
 
 
+_KNOWN = frozenset(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)
+
+
 def main() -> None:
     """Run a command."""
     # Where no command sets up logs, what goes wrong is said once, by the line below.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    for name in unknown_settings(os.environ):
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "; `leadstream settings` lists all"
+        print(f"leadstream: {name} is no setting{hint}", file=sys.stderr)
     try:
         app()
     except _EXPECTED as error:
@@ -59,6 +69,15 @@ def main() -> None:
         given = "**********" if is_secret else repr(first["input"])
         prefix = f"LEADSTREAM_{field.upper()} = {given}: " if field else ""
         _fail(f"{prefix}{message}; `leadstream settings` lists all settings")
+
+
+def unknown_settings(environment: Iterable[str]) -> list[str]:
+    """Return the variables that look like settings and are none.
+
+    >>> unknown_settings(["LEADSTREAM_HOTAT", "LEADSTREAM_HOT_AT", "PATH"])
+    ['LEADSTREAM_HOTAT']
+    """
+    return sorted(v for v in environment if v.startswith("LEADSTREAM_") and v not in _KNOWN)
 
 
 def _fail(message: str) -> None:
