@@ -17,7 +17,7 @@ aiokafka_sender.BACKOFF_OVERRIDE = 0.002
 
 
 class OffsetCommitter(Protocol):
-    """Commits a consumer's position where no transaction does."""
+    """Commits the group's own position, some time after the work is done."""
 
     def note_offset(self, topic: str, partition: int, offset: int) -> None:
         """Note the offset that comes next, to be committed soon."""
@@ -42,7 +42,7 @@ class PartitionProducer:
     topic, partition
         The input partition, as named in Kafka.
     committer
-        Commits offsets where there are no transactions.
+        Told how far the input is done, after it is; the group's own offset follows.
     """
 
     def __init__(

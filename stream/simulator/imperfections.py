@@ -5,23 +5,14 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from itertools import accumulate
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
 from schemas.topics import DAY_S
 from stream.simulator.truth import Flaw
 
-_FLAWS: tuple[Flaw, ...] = (
-    "late",
-    "duplicate",
-    "not_json",
-    "unknown_type",
-    "missing_field",
-    "bad_value",
-    "in_the_future",
-    "too_large",
-)
+_FLAWS: tuple[Flaw, ...] = get_args(Flaw)
 _REQUIRED = {
     "page_view": "url",
     "form_fill": "form_kind",
