@@ -125,7 +125,7 @@ class WorkerProcess:
 
     async def on_assigned(self, assigned: set[TP]) -> None:
         """Take over these partitions."""
-        self._offsets.clear()
+        self._offsets = {tp: offset for tp, offset in self._offsets.items() if tp in assigned}
         await self.ownership.on_assigned(assigned)
 
     async def _commit(self) -> None:
@@ -136,7 +136,8 @@ class WorkerProcess:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_INTERVAL_S)
-            await self._commit()
+            if self.ownership.is_assigned:
+                await self._commit()
 
     def _faust_app(self) -> Any:
         settings = self._settings
@@ -146,7 +147,7 @@ class WorkerProcess:
             broker_credentials=_credentials(settings),
             broker_max_poll_records=settings.max_poll_records,
             broker_session_timeout=settings.session_timeout_s,
-            broker_heartbeat_interval=settings.session_timeout_s / 4,
+            broker_heartbeat_interval=settings.session_timeout_s / 10,
             broker_request_timeout=max(40.0, 2 * settings.session_timeout_s),
             consumer_auto_offset_reset="earliest",
             ConsumerScheduler=BatchScheduler,

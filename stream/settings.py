@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         500, ge=1, description="Records taken from Kafka at once, all partitions together."
     )
     session_timeout_s: Annotated[float, Field(ge=6, le=60)] = Field(
-        10.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
+        8.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
     )
     transaction_timeout_s: Annotated[float, Field(ge=1, le=60)] = Field(
         10.0, description="Seconds after which Kafka ends a dead worker's open transaction."
@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     )
     session_gap_s: Seconds = Field(
         1_800.0, description="Seconds without a page view that end a session."
+    )
+    lead_retention_s: Annotated[float, Field(gt=0)] = Field(
+        34_560_000.0,
+        description="Seconds without an event after which a lead is forgotten; over horizon_s.",
     )
     warm_at: Score = Field(60.0, description="Score at which a lead becomes warm.")
     hot_at: Score = Field(80.0, description="Score at which a lead becomes hot.")
@@ -168,6 +172,12 @@ class Settings(BaseSettings):
                 f"warm_at = {self.warm_at:g} must be below hot_at = {self.hot_at:g}; "
                 "lower LEADSTREAM_WARM_AT or raise LEADSTREAM_HOT_AT"
             )
+        if self.lead_retention_s < self.horizon_s:
+            raise ValueError(
+                f"lead_retention_s = {self.lead_retention_s:g} must not be below horizon_s = "
+                f"{self.horizon_s:g}, else leads are forgotten before their label is known; raise "
+                "LEADSTREAM_LEAD_RETENTION_S or lower LEADSTREAM_HORIZON_S"
+            )
         return self
 
     def point_rules(self) -> PointRules:
@@ -207,6 +217,7 @@ class Settings(BaseSettings):
             points_to_double_odds=self.points_to_double_odds,
             prior_strength=self.prior_strength,
             session_gap_s=self.session_gap_s,
+            retention_s=self.lead_retention_s,
         )
 
     def topic(self, name: str) -> str:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from schemas import topics
 from stream.kafka.clients import new_reader, partition_of, read_all, read_latest
 from stream.kafka.snapshots import read_snapshots
@@ -17,6 +15,7 @@ from stream.lead.partition import META_KEY, Partition
 from stream.lead.points import standing
 from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState, StateFormatError
+from stream.lead.stored_form import decode_document, decode_state
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
@@ -64,9 +63,9 @@ async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]
         states = await latest_states(settings, partition_of(key, partitions)) if partitions else {}
         if key not in states:
             break
-        state = LeadState.from_json(orjson.loads(states[key]))
+        state = decode_state(states[key])
         if state.forward_to is None:
-            return state, float(orjson.loads(states[META_KEY])["now_s"])
+            return state, float(decode_document(states[META_KEY])["now_s"])
         address = state.forward_to
     raise LeadNotFoundError(
         f"no state of lead {lead_id!r}; ids are case-sensitive, visitors are anon:ID, and leads "
@@ -135,9 +134,9 @@ async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
             if key == META_KEY:
                 continue
             try:
-                LeadState.from_json(orjson.loads(value))
+                decode_state(value)
                 readable += 1
-            except (StateFormatError, orjson.JSONDecodeError) as error:
+            except StateFormatError as error:
                 lead_id = key.decode("utf-8", "replace")
                 faults.append(StateFault(number, lead_id, str(error)))
     return readable, faults
@@ -172,8 +171,10 @@ async def fold_log(
     outputs: list[Output] = []
     for record in records:
         if until is None or record.offset < until:
-            partition.apply(record)
-            outputs += partition.take().outputs
+            batch = partition.fold([record])
+            partition.changelog(batch)
+            partition.committed()
+            outputs += batch.outputs
     return partition, outputs
 
 
@@ -195,8 +196,7 @@ async def repair_states(settings: Settings, faults: list[StateFault]) -> list[st
             changelog: list[ToSend] = []
             for fault in faults:
                 if fault.partition == number:
-                    state = partition.leads.get(fault.lead_id)
-                    value = None if state is None else orjson.dumps(state.to_json())
+                    value = partition.leads.row(fault.lead_id)
                     key = encode_key(fault.lead_id)
                     name = settings.topic(topics.LEAD_STATES.name)
                     changelog.append((name, number, key, value, []))

@@ -26,6 +26,11 @@ class Worker(Protocol):
 
     role: str
 
+    @property
+    def works_through_rebalances(self) -> bool:
+        """Whether a new owner shuts this one out, or a repeat does no harm."""
+        ...
+
     async def fence(self) -> None:
         """Shut out a former owner; quick, since the whole group waits for it."""
         ...
@@ -96,10 +101,21 @@ class Lane:
             self._full.add(records.tp)
             self._flow().on_buffer_full(records.tp)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its task is at work."""
+        return self._task is not None and not self._task.done()
+
+    def clear(self) -> None:
+        """Let go of what waits: it will be fetched again by whoever comes next."""
+        self._waiting.clear()
+        self._waiting_of.clear()
+        self._full.clear()
+
     async def start(self, on_crash: Callable[[BaseException], None]) -> None:
         """Shut out a former owner, then restore and work in the background."""
         self._stopping = False
-        self._clear()
+        self.clear()
         await self.worker.fence()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
@@ -111,9 +127,9 @@ class Lane:
         self._task.add_done_callback(done)
 
     async def pause(self) -> None:
-        """Finish the batch under way; what waits will be fetched again by whoever comes next."""
+        """Finish the batch under way."""
         self._stopping, self.is_restored = True, False
-        self._clear()
+        self.clear()
         self._wake.set()
         task, self._task = self._task, None
         if task is not None:
@@ -123,7 +139,10 @@ class Lane:
 
     async def close(self) -> None:
         """Finish and let go."""
-        await self.pause()
+        try:
+            await self.pause()
+        except ProducerFenced:
+            log.info("let go of a partition that another process owns", lane=self.name)
         await self.worker.close()
 
     async def _run(self) -> None:
@@ -155,11 +174,6 @@ class Lane:
                 self._full.discard(batch.tp)
                 self._flow().on_buffer_drop(batch.tp)
         return records
-
-    def _clear(self) -> None:
-        self._waiting.clear()
-        self._waiting_of.clear()
-        self._full.clear()
 
     def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:
         return lambda: self.worker.process(records)

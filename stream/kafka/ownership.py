@@ -37,7 +37,6 @@ class Ownership:
         self._flow = flow
         self._on_crash = on_crash
         self._lanes: dict[Hashable, Lane] = {}
-        self._paused: dict[Hashable, Lane] = {}
         self._names: dict[TP, Hashable] = {}
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(BATCHES_AT_ONCE)
@@ -59,35 +58,51 @@ class Ownership:
         if lane is not None:
             lane.put(records)
 
+    @property
+    def is_assigned(self) -> bool:
+        """Whether no rebalance is under way."""
+        return self._assigned
+
     async def on_revoked(self, revoked: set[TP]) -> None:
-        """Pause: a partition that comes back keeps its worker and its state."""
+        """Note that a rebalance begins; who is not shut out by a new owner stops now.
+
+        The others go on with what they have: a rebalance stops only what moves.
+        """
         self._assigned = False
         names = {self._names.pop(tp) for tp in revoked if tp in self._names}
-        going = {name: self._lanes.pop(name) for name in names if name in self._lanes}
-        await asyncio.gather(*(lane.pause() for lane in going.values()))
-        self._paused |= going
+        await asyncio.gather(
+            *(
+                lane.pause()
+                for name, lane in self._lanes.items()
+                if name in names and not lane.worker.works_through_rebalances
+            )
+        )
 
     async def on_assigned(self, assigned: set[TP]) -> None:
-        """Take over; what was paused and went elsewhere is let go."""
+        """Take over; a partition that comes back keeps its worker and its state."""
         makers = {}
         for tp in assigned:
             made = self._make(tp)
             if made is not None:
                 self._names[tp], makers[made[0]] = made
-        paused, self._paused = self._paused, {}
-        await asyncio.gather(*(lane.close() for n, lane in paused.items() if n not in makers))
-        starting = {}
+        gone = [self._lanes.pop(name) for name in list(self._lanes) if name not in makers]
+        await asyncio.gather(*(lane.close() for lane in gone))
+        starting = []
         for name, maker in makers.items():
-            if name not in self._lanes:
-                starting[name] = paused.get(name) or self._lane(str(name), maker())
-        await asyncio.gather(*(lane.start(self._on_crash) for lane in starting.values()))
-        self._lanes |= starting
+            lane = self._lanes.get(name)
+            if lane is None:
+                lane = self._lanes[name] = self._lane(str(name), maker())
+            # Fetching begins anew at what was committed, which brings what waits here as well.
+            lane.clear()
+            if not lane.is_running:
+                starting.append(lane)
+        await asyncio.gather(*(lane.start(self._on_crash) for lane in starting))
         self._assigned = True
 
     async def close(self) -> None:
         """Finish and let go of everything."""
-        lanes = [*self._lanes.values(), *self._paused.values()]
-        self._lanes, self._paused, self._names = {}, {}, {}
+        lanes = list(self._lanes.values())
+        self._lanes, self._names = {}, {}
         await asyncio.gather(*(lane.close() for lane in lanes))
 
     def _lane(self, name: str, worker: Worker) -> Lane:
