@@ -220,6 +220,15 @@ class Settings(BaseSettings):
             retention_s=self.lead_retention_s,
         )
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process what was set here."""
+        changed = {}
+        for name in self.model_fields_set:
+            value = getattr(self, name)
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            changed[f"LEADSTREAM_{name.upper()}"] = str(plain)
+        return changed
+
     def topic(self, name: str) -> str:
         """Return a topic's name in Kafka."""
         return f"{self.topic_prefix}{name}"

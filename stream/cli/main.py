@@ -10,7 +10,8 @@ import typer
 from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
-from stream.cli import inspect, operate, run
+from stream.bench.restore import BenchError
+from stream.cli import bench, inspect, operate, run
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
 from stream.kafka.brokers.broker import BrokerError
@@ -30,8 +31,10 @@ app = typer.Typer(
 run.register(app)
 operate.register(app)
 inspect.register(app)
+bench.register(app)
 
 _EXPECTED = (
+    BenchError,
     BrokerError,
     EventFileError,
     FeedError,
