@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     transaction_timeout_s: Annotated[float, Field(ge=1, le=60)] = Field(
         10.0, description="Seconds after which Kafka ends a dead worker's open transaction."
     )
+    stall_timeout_s: Annotated[float, Field(ge=1)] = Field(
+        60.0,
+        description="Seconds without progress after which a worker is not ready; after twice as "
+        "long it ends, to be started anew.",
+    )
     tick_interval_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
         5.0, description="Seconds between time marks on idle partitions, which timers go by."
     )

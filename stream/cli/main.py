@@ -11,13 +11,14 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.restore import BenchError
-from stream.cli import bench, inspect, operate, run
+from stream.cli import bench, inspect, operate, run, state
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
 from stream.lead.state import StateFormatError
+from stream.repartition import RepartitionError
 from stream.settings import Settings
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app = typer.Typer(
 run.register(app)
 operate.register(app)
 inspect.register(app)
+state.register(app)
 bench.register(app)
 
 _EXPECTED = (
@@ -38,6 +40,7 @@ _EXPECTED = (
     BrokerError,
     EventFileError,
     FeedError,
+    RepartitionError,
     RulesFileError,
     StateFormatError,
     TopicError,

@@ -1,6 +1,7 @@
 """One after another: a worker, the batches waiting for it, and the task that does them."""
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -89,6 +90,7 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.is_restored = False
+        self._since_s: float | None = None
         self._waiting_of: Counter[TP] = Counter()
         self._full: set[TP] = set()
 
@@ -100,6 +102,17 @@ class Lane:
         if self._waiting_of[records.tp] >= FULL_BATCHES and records.tp not in self._full:
             self._full.add(records.tp)
             self._flow().on_buffer_full(records.tp)
+
+    def silence_s(self, now_s: float) -> float:
+        """Return how long (monotonic seconds) the piece of work under way has taken.
+
+        A restore does not count: reading back has a deadline of its own.
+        """
+        return 0.0 if self._since_s is None else now_s - self._since_s
+
+    def is_full(self, tp: TP) -> bool:
+        """Tell whether a partition is held back because enough of it waits."""
+        return tp in self._full
 
     @property
     def is_running(self) -> bool:
@@ -129,6 +142,7 @@ class Lane:
     async def pause(self) -> None:
         """Finish the batch under way."""
         self._stopping, self.is_restored = True, False
+        self._since_s = None
         self.clear()
         self._wake.set()
         task, self._task = self._task, None
@@ -185,9 +199,10 @@ class Lane:
                 if attempt > 1:
                     await self.worker.fence()
                     await self.worker.restore()
+                self._since_s = time.monotonic() if self.is_restored else None
                 await work()
             except ProducerFenced:
-                self.is_restored = False
+                self.is_restored = False  # its silence goes on until the group has decided
                 self.worker.discard()
                 log.warning(
                     "another process owns this partition now; waiting for the group to say so",
@@ -207,5 +222,6 @@ class Lane:
                 )
                 await asyncio.sleep(0.2 * 2**attempt)
             else:
+                self._since_s = None
                 return True
         return False

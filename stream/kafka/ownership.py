@@ -1,8 +1,9 @@
 """The partitions that this process owns: who works on which, kept over rebalances."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 
 from faust.types import TP
 
@@ -42,11 +43,24 @@ class Ownership:
             lambda: asyncio.Semaphore(BATCHES_AT_ONCE)
         )
         self._assigned = False
+        self._rebalancing_s = time.monotonic()
 
     @property
     def is_ready(self) -> bool:
         """Whether the group has given this process its share, and all of it is restored."""
         return self._assigned and all(lane.is_restored for lane in self._lanes.values())
+
+    def stalled(self, now_s: float) -> Iterator[tuple[str, float]]:
+        """Yield each lane's name and how long its piece of work has taken, in seconds."""
+        for lane in list(self._lanes.values()):
+            yield lane.name, lane.silence_s(now_s)
+        if not self._assigned:
+            yield "rebalance", now_s - self._rebalancing_s
+
+    def takes(self, tp: TP) -> bool:
+        """Tell whether records of a partition are worked on here and are not held back."""
+        lane = self._lanes.get(self._names.get(tp))
+        return lane is not None and lane.is_restored and not lane.is_full(tp)
 
     def workers(self, role: str) -> list[Worker]:
         """Return the workers at work in a role."""
@@ -68,7 +82,7 @@ class Ownership:
 
         The others go on with what they have: a rebalance stops only what moves.
         """
-        self._assigned = False
+        self._assigned, self._rebalancing_s = False, time.monotonic()
         names = {self._names.pop(tp) for tp in revoked if tp in self._names}
         await asyncio.gather(
             *(

@@ -95,6 +95,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             **security(settings),
         )
 
+    def behind(self) -> dict[TP, int]:
+        """Return where each assigned partition stands that has committed records to be fetched."""
+        consumer = self._consumer
+        assignment = consumer and consumer._subscription.subscription.assignment
+        if not assignment or not assignment.active:
+            return {}
+        found = {}
+        for tp in assignment.tps:
+            state = assignment.state_value(tp)
+            if state.has_valid_position and state.lso is not None and state.position < state.lso:
+                found[TP(tp.topic, tp.partition)] = state.position
+        return found
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit what is still assigned; what cannot be will be done again, which changes nothing.
 
@@ -149,6 +162,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Shut out former owners before Faust reads where to go on."""
         await self.app.leadstream_owner.on_assigned(set(assigned))
         await super().on_partitions_assigned(assigned, generation_id)
+
+    def behind(self) -> dict[TP, int]:
+        """Return where each assigned partition stands that has committed records to be fetched."""
+        found: dict[TP, int] = self._thread.behind()
+        return found
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit where to go on: the offset after the last one done."""

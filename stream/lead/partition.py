@@ -13,7 +13,8 @@ from stream.lead.forwarding import Forwarding
 from stream.lead.house import House
 from stream.lead.lead_table import LeadTable
 from stream.lead.log_clock import LogClock
-from stream.lead.outputs import Origin, dead_letter, encode_key, epoch_s
+from stream.lead.merge import merge_into
+from stream.lead.outputs import Origin, dead_letter, decode_key, encode_key, epoch_s
 from stream.lead.records import Batch, Models, Record
 from stream.lead.routing import CLOCK_HEADER, MAX_PARTS, PART_HEADER, SOURCE_HEADER
 from stream.lead.scoring import Scorer
@@ -159,8 +160,10 @@ class Partition:
             self._fire_timers(offset)
         elif kind == "use_model":
             self.versions[event["model"]] = event["version"]
+        elif kind in {"lead_left", "lead_adopted"}:
+            self._move_house(decode_key(record.key), event, offset)
         else:
-            address = (record.key or b"").decode("utf-8", "surrogatepass")
+            address = decode_key(record.key)
             path: tuple[str, ...] = ()
             # What follows from an event says nothing of the time that the event has not said.
             is_witness = kind not in {"link", "lead_moved", "forwarded"}
@@ -206,7 +209,7 @@ class Partition:
         What cannot be read is noted; ``check`` refuses it if nothing readable came after it.
         """
         self._faults.pop(key, None)
-        address = key.decode("utf-8", "surrogatepass")
+        address = decode_key(key)
         if value is None:
             self.leads.put_row(address, None)
             return
@@ -323,6 +326,23 @@ class Partition:
         self.batch.overflows += state.overflows - overflows
         self.touch(state, offset)
         self.carry_out(address, kind, decision)
+
+    def _move_house(self, address: str, event: Mapping[str, Any], offset: int) -> None:
+        """Take leave of a lead, or take one in, when the number of partitions changes."""
+        state = self.leads.get(address)
+        if state is not None and state.offset >= offset:
+            return
+        if event["type"] == "lead_left":
+            self.leads.pop(address, None)
+            self.batch.touched[address] = None
+            return
+        adopted = LeadState.from_json(event["state"])
+        if state is not None and state.forward_to is None and adopted.forward_to is None:
+            merge_into(adopted, state, self.house)
+        elif state is not None:
+            adopted = state  # what has been said here since is newer
+        adopted.next_due_s = None
+        self.touch(adopted, offset)
 
     def _fire_timers(self, offset: int) -> None:
         ahead: list[tuple[float, str]] = []

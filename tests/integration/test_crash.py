@@ -23,7 +23,8 @@ from stream.lead.stored_form import offset_of
 from stream.models import SnapshotStore
 from stream.settings import Settings
 from stream.simulator import Simulation
-from stream.stored_states import fold_log, latest_states
+from stream.state_repair import fold_log
+from stream.stored_states import latest_states
 
 EVENTS = 3_000
 KILLED_AFTER = (900, 1_900)

@@ -21,7 +21,8 @@ from stream.lead.stored_form import offset_of
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 from stream.simulator import Simulation
-from stream.stored_states import fold_log, latest_states
+from stream.state_repair import fold_log
+from stream.stored_states import latest_states
 
 EVENTS = 4_000
 OUTPUTS = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.TRAINING_EXAMPLES)
