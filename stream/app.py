@@ -61,6 +61,7 @@ class WorkerProcess:
         self._follower = SnapshotFollower(settings, self._store)
         self._router = Router(
             settings.email_key.get_secret_value().encode(),
+            self._house.sealer,
             replayed=settings.clock == "event",
             future_tolerance_s=settings.future_tolerance_s,
         )

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.lead.house import DEFAULT_ACTIONS, House
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
+from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
 DEFAULT_RULES = Path(__file__).parent / "lead" / "rules.toml"
 
@@ -67,6 +68,15 @@ class Settings(BaseSettings):
         SecretStr("leadstream-development-key"),
         min_length=8,
         description="The secret that email addresses are hashed with; set your own, keep it.",
+    )
+    dead_letter_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_KEY.decode()),
+        min_length=8,
+        description="The secret that dead letters are sealed with; set your own, keep it.",
+    )
+    dead_letter_old_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Former LEADSTREAM_DEAD_LETTER_KEYs, with commas: they still open letters.",
     )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
@@ -223,6 +233,15 @@ class Settings(BaseSettings):
             prior_strength=self.prior_strength,
             session_gap_s=self.session_gap_s,
             retention_s=self.lead_retention_s,
+            sealer=self.sealer(),
+        )
+
+    def sealer(self) -> Sealer:
+        """Return what seals and opens dead letters."""
+        old_keys = self.dead_letter_old_keys.get_secret_value().split(",")
+        return Sealer(
+            self.dead_letter_key.get_secret_value().encode(),
+            [key.strip().encode() for key in old_keys if key.strip()],
         )
 
     def environment(self) -> dict[str, str]:

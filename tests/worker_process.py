@@ -9,8 +9,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from schemas.dead_letters import DeadLetter
 from stream.kafka.brokers.broker import Broker
+from stream.lead.sealing import Contents
 from stream.settings import Settings
 
 START_S = 60.0
@@ -51,6 +54,12 @@ def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> s
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def contents(settings: Settings, record: Any) -> Contents:
+    """Open a record of ``dead-letters``."""
+    letter = DeadLetter.model_validate_json(record.value)
+    return settings.sealer().open(letter.sealed, letter.letter_id)
 
 
 class WorkerHandle:

@@ -11,13 +11,16 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.restore import BenchError
-from stream.cli import bench, inspect, operate, run, state
+from stream.cli import bench, dead_letters, inspect, operate, run, state
+from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
+from stream.lead.sealing import SealError
 from stream.lead.state import StateFormatError
+from stream.merge_patch import PatchError
 from stream.repartition import RepartitionError
 from stream.settings import Settings
 
@@ -34,14 +37,18 @@ operate.register(app)
 inspect.register(app)
 state.register(app)
 bench.register(app)
+dead_letters.register(app)
 
 _EXPECTED = (
     BenchError,
     BrokerError,
+    DeadLetterError,
     EventFileError,
     FeedError,
+    PatchError,
     RepartitionError,
     RulesFileError,
+    SealError,
     StateFormatError,
     TopicError,
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from stream.lead.point_rules import PointRules
+from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
 DAY_S = 86_400.0
 
@@ -56,6 +57,8 @@ class House:
         Silence on the website that ends a session.
     retention_s
         Leads of which nothing has been heard for this long are forgotten.
+    sealer
+        Seals what is refused.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -83,3 +86,4 @@ class House:
     prior_strength: float = 20.0
     session_gap_s: float = 1_800.0
     retention_s: float = 400 * DAY_S
+    sealer: Sealer = field(default_factory=lambda: Sealer(DEVELOPMENT_KEY), repr=False)
