@@ -70,8 +70,6 @@ def main() -> None:
     except _EXPECTED as error:
         _fail(str(error))
     except KafkaConnectionError as error:
-        # Clients that never got a connection complain that nobody closed it.
-        logging.getLogger("asyncio").addHandler(logging.NullHandler())
         _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
     except ValidationError as error:
         first = error.errors()[0]
@@ -94,5 +92,7 @@ def unknown_settings(environment: Iterable[str]) -> list[str]:
 
 
 def _fail(message: str) -> None:
+    # Clients that never got a connection, or were shut out, complain of what nobody asked them.
+    logging.getLogger("asyncio").addHandler(logging.NullHandler())
     print(f"leadstream: {message}", file=sys.stderr)
     raise SystemExit(1)
