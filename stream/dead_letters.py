@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas import topics
 from schemas.dead_letters import DeadLetter, DeadLetterReplayed
-from stream.kafka.clients import read_all
+from stream.kafka.clients import read_batches
 from stream.settings import Settings
 from stream.stored_states import partitions_of
 
@@ -125,8 +125,9 @@ class LetterBox:
         if not partitions:
             raise DeadLetterError(f"topic {name} is missing; run `leadstream topics`")
         for number in range(partitions):
-            for record in await read_all(self._settings, name, number):
-                yield record
+            async for batch in read_batches(self._settings, name, number):
+                for record in batch:
+                    yield record
 
 
 def summary(letter: DeadLetter, *, is_replayed: bool) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from schemas.dead_letters import DeadLetter, ReasonCode
 from stream.dead_letters import LetterBox, Selection, summary
 from stream.lead.sealing import Contents
 from stream.merge_patch import patch_of
-from stream.replays import Repaired, Report, Workshop
+from stream.repairs import Repaired, Workshop
+from stream.replays import Report
 from stream.replays import replay as replay_letters
 from stream.settings import Settings
 

@@ -29,7 +29,9 @@ from stream.kafka.transactions import addressed, append
 from stream.lead.outputs import Origin, Output, encode_key
 from stream.lead.partition import META_KEY
 from stream.lead.routing import Router
-from stream.replays import CHUNK_LETTERS, Workshop, replay
+from stream.lead.stored_form import encode_row
+from stream.repairs import Workshop
+from stream.replays import CHUNK_LETTERS, replay
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, find_lead
 
@@ -363,8 +365,9 @@ class TestWithoutAWorker:
     async def test_a_repeated_letter_is_sent_once_and_foreign_records_are_counted(
         self, settings: Settings
     ) -> None:
-        await refuse(settings, fax())
-        await refuse(settings, fax())  # route's repeat after a crash: the same place
+        wrong = fax()
+        await refuse(settings, wrong)
+        await refuse(settings, wrong)  # route's repeat after a crash: the same place
         await push(settings, (topics.DEAD_LETTERS, None, b"{}"))
         found = await LetterBox(settings).listing(Selection(), 5)
         assert (found["letters"], len(found["newest"]), found["unreadable"]) == (2, 1, 1)
@@ -384,7 +387,7 @@ class TestWithoutAWorker:
         await producer.start()
         try:
             name = settings.topic(topics.LEAD_STATES.name)
-            meta = orjson.dumps({"now_s": at_s})
+            meta = encode_row({"v": 1, "now_s": at_s}, None, 0)
             await append(producer, [(name, number, META_KEY, meta, [])])
         finally:
             await producer.stop()
