@@ -4,7 +4,7 @@ import asyncio
 import signal
 import tempfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import faust
 import structlog
@@ -23,17 +23,14 @@ from stream.kafka.transactions import PartitionProducer, SharedProducer
 from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
 from stream.lead.routing import Router
 from stream.models import SnapshotStore
+from stream.roles import ROLES, WIRING, Role
 from stream.settings import Settings
 from stream.web import WebServer
 
 log = structlog.get_logger(__name__)
 
-Role = Literal["route", "score", "learn"]
-ROLES: tuple[Role, ...] = ("route", "score", "learn")
 INPUTS: Mapping[Role, Sequence[str]] = {
-    "route": [t.name for t in (*topics.INPUTS, topics.LEAD_FORWARDS)],
-    "score": [topics.LEAD_EVENTS.name],
-    "learn": [topics.TRAINING_EXAMPLES.name],
+    role: [topic.name for topic in wiring.consumes] for role, wiring in WIRING.items()
 }
 STOP_S = 10.0
 COMMIT_INTERVAL_S = 0.05

@@ -20,6 +20,7 @@ from stream.kafka.transactions import append
 from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
 from stream.models import P_CONVERT, SnapshotStore
+from stream.rights import PARTIES, parse_parties, rights
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, check_states, find_lead, repair_states
 
@@ -48,12 +49,26 @@ def topics(
     verify: Annotated[
         bool, typer.Option("--verify", help="Create nothing, only compare with the contract.")
     ] = False,
+    acls: Annotated[
+        bool, typer.Option("--acls", help="Only print the ACLs that a deployment needs.")
+    ] = False,
+    role: Annotated[
+        str, typer.Option(help="With --acls: whose, with commas between them.")
+    ] = ",".join(PARTIES),
+    user: Annotated[
+        str | None, typer.Option(help="With --acls: Kafka's name of the user, for all these roles.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Create every topic that is missing, and verify the others.
 
     Example: LEADSTREAM_REPLICATION=3 leadstream topics
+
+    Example: leadstream topics --acls --role route,score,learn --user worker
     """
+    if acls:
+        _print_acls(role, user, json=json)
+        return
     reports = asyncio.run(ensure_topics(Settings(), create=not verify))
     if json:
         typer.echo(orjson.dumps([asdict(r) for r in reports]).decode())
@@ -71,6 +86,20 @@ def topics(
         typer.echo(f"leadstream: {fault}", err=True)
     if faults:
         raise typer.Exit(1)
+
+
+def _print_acls(role: str, user: str | None, *, json: bool) -> None:
+    try:
+        parties = parse_parties(role)
+    except ValueError as error:
+        raise typer.BadParameter(f"--role {error}") from None
+    settings = Settings()
+    needed = rights(settings, parties, user)
+    if json:
+        typer.echo(orjson.dumps([asdict(right) for right in needed]).decode())
+        return
+    for right in needed:
+        typer.echo(right.command(settings.kafka_bootstrap))
 
 
 def erase(lead_id: Annotated[str, typer.Argument(help="The lead to forget.")]) -> None:

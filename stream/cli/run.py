@@ -14,12 +14,13 @@ import structlog
 import typer
 from aiokafka.errors import KafkaConnectionError
 
-from stream.app import ROLES, Role, WorkerProcess
+from stream.app import WorkerProcess
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
 from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
 from stream.logs import configure_logs
+from stream.roles import ROLES, Role
 from stream.settings import Settings
 from stream.simulator import Simulation
 
