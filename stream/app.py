@@ -15,6 +15,7 @@ from schemas import topics
 from stream.agents.learn import LearnWorker, learn
 from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
+from stream.kafka.authorization import check_rights, watch_rights
 from stream.kafka.clients import ssl_context
 from stream.kafka.lane import Worker
 from stream.kafka.ownership import Ownership
@@ -23,6 +24,7 @@ from stream.kafka.transactions import PartitionProducer, SharedProducer
 from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
 from stream.lead.routing import Router
 from stream.models import SnapshotStore
+from stream.rights import rights
 from stream.roles import ROLES, WIRING, Role
 from stream.settings import Settings
 from stream.web import WebServer
@@ -81,6 +83,8 @@ class WorkerProcess:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        needed = rights(self._settings, self._roles, self._settings.kafka_sasl_username)
+        await check_rights(self._settings, needed)
         await self._follower.start()
         url = await self.web.start()
         try:
@@ -89,10 +93,13 @@ class WorkerProcess:
             asked = asyncio.create_task(stopping.wait())
             watch = asyncio.create_task(self._watch())
             commits = asyncio.create_task(self._commit_regularly())
-            ends: set[asyncio.Future[Any]] = {asked, watch, commits, self._crash}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in (asked, watch, commits):
+            denied = asyncio.create_task(watch_rights(self._settings, needed))
+            ends: set[asyncio.Future[Any]] = {asked, watch, commits, denied, self._crash}
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in (asked, watch, commits, denied):
                 task.cancel()
+            if denied in done:
+                denied.result()
             await self.ownership.close()
             if not self._crash.done():
                 await self._commit()

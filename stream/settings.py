@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     model_versions_kept: int = Field(
         1_000, ge=2, description="Published versions of a model that are kept to go back to."
     )
+    snapshot_key: SecretStr = Field(
+        SecretStr("leadstream-development-key"),
+        min_length=8,
+        description="The secret that models are signed with, the same for all workers.",
+    )
+    snapshot_limit_bytes: int = Field(
+        4_194_304, ge=1_024, description="Bytes of a stored model above which it is refused."
+    )
     web_host: str = Field("127.0.0.1", description="Address of metrics and health.")
     web_port: int = Field(
         9108, ge=0, le=65_535, description="Port of metrics and health; 0 takes a free one."

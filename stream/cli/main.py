@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from stream.cli import inspect, operate, run
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
+from stream.kafka.authorization import DENIED, denial
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
@@ -60,6 +61,8 @@ def main() -> None:
         # Clients that never got a connection complain that nobody closed it.
         logging.getLogger("asyncio").addHandler(logging.NullHandler())
         _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
+    except DENIED as error:
+        _fail(denial(error))
     except ValidationError as error:
         first = error.errors()[0]
         field = "_".join(str(part) for part in first["loc"])

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import orjson
@@ -19,6 +19,7 @@ from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
 from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
+from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore
 from stream.rights import PARTIES, parse_parties, rights
 from stream.settings import Settings
@@ -185,7 +186,7 @@ def rollback(
     """
     settings = Settings()
     store = asyncio.run(_store(settings))
-    kept = store.versions(name)
+    kept = [v for v in store.versions(name) if store.scorer(name, v) is not None]
     if version is None:
         serving = store.serving(name)
         earlier = kept[: kept.index(serving)] if serving in kept else kept
@@ -267,11 +268,13 @@ async def _store(settings: Settings) -> SnapshotStore:
 
 async def _write(settings: Settings, name: str, version: str | None) -> None:
     record = serving_record(name, "pin", version or "")
+    if version is None:
+        record = replace(record, value=None)
+    record = signed(record, settings.snapshot_key.get_secret_value().encode())
     producer = new_producer(settings)
     await producer.start()
     try:
         topic = settings.topic(record.topic)
-        value = record.value if version is not None else None
-        await append(producer, [(topic, 0, record.key, value, [])])
+        await append(producer, [(topic, 0, record.key, record.value, record.headers)])
     finally:
         await producer.stop()

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaConnectionError
 from stream.app import WorkerProcess
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
+from stream.kafka.authorization import DENIED, RightsError, denial
 from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
 from stream.logs import configure_logs
@@ -93,6 +94,10 @@ async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:
     except KafkaConnectionError as error:
         message = f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP"
         print(f"leadstream: {message}", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+    except (*DENIED, RightsError) as error:
+        print(f"leadstream: {denial(error)}", file=sys.stderr)
         sys.stderr.flush()
         os._exit(1)
     except Exception as error:
