@@ -4,6 +4,7 @@ import asyncio
 import signal
 import tempfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import faust
@@ -27,6 +28,7 @@ from stream.models import SnapshotStore
 from stream.rights import rights
 from stream.roles import ROLES, WIRING, Role
 from stream.settings import Settings
+from stream.stored_states import explain
 from stream.web import WebServer
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,13 @@ class WorkerProcess:
         self.ownership = Ownership(self._make, self._flow, self._on_crash)
         self.faust = self._faust_app()
         self.web = WebServer(
-            settings.web_host, settings.web_port, self._is_ready, self._follower.observe
+            settings.web_host,
+            settings.web_port,
+            self._is_ready,
+            self._follower.observe,
+            # Other roles have no right to read the states.
+            partial(explain, settings) if "score" in roles else None,
+            settings.web_token.get_secret_value(),
         )
 
     async def run(self, started: Callable[[str], None] = lambda _: None) -> None:
@@ -130,7 +138,12 @@ class WorkerProcess:
     async def on_assigned(self, assigned: set[TP]) -> None:
         """Take over these partitions."""
         self._offsets.clear()
-        await self.ownership.on_assigned(assigned)
+        try:
+            await self.ownership.on_assigned(assigned)
+        except Exception as error:
+            # Faust would go on without them, and say nothing.
+            self._on_crash(error)
+            raise
 
     async def _commit(self) -> None:
         offsets, self._offsets = self._offsets, {}

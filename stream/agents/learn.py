@@ -77,14 +77,14 @@ class LearnWorker:
 
     async def restore(self) -> None:
         """Go on from the checkpoint, and learn what has come in since."""
-        checkpoint: bytes | None = None
+        newest: Any = None
         topic = self._settings.topic(topics.MODEL_CHECKPOINTS.name)
         for record in await read_all(self._settings, topic, 0):
-            if record.key == P_CONVERT.encode() and is_admitted(
-                self._settings, topics.MODEL_CHECKPOINTS, record
-            ):
-                checkpoint = record.value
-        learner = _restored(checkpoint)
+            if record.key == P_CONVERT.encode():
+                newest = record
+        if newest is not None and not is_admitted(self._settings, topics.MODEL_CHECKPOINTS, newest):
+            newest = None
+        learner = _restored(None if newest is None else newest.value)
         self._learner = learner
         self._quality = RollingQuality()
         self._checkpointed = learner.next_offset

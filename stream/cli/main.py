@@ -18,7 +18,7 @@ from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
 from stream.lead.state import StateFormatError
-from stream.settings import Settings
+from stream.settings import SECRETS_DIR, Settings
 
 app = typer.Typer(
     name="leadstream",
@@ -42,7 +42,7 @@ _EXPECTED = (
 )
 
 
-_KNOWN = frozenset(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)
+_KNOWN = frozenset({SECRETS_DIR, *(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)})
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import structlog
 import typer
 from aiokafka.errors import KafkaConnectionError
 
+from stream.addresses import is_loopback
 from stream.app import WorkerProcess
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
@@ -71,6 +72,7 @@ def worker(
     """
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
+    _warn_of_development_keys(settings)
     chosen: list[Role] = []
     for name in roles.split(","):
         known = next((role for role in ROLES if role == name.strip()), None)
@@ -86,6 +88,17 @@ def worker(
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
     asyncio.run(_work(WorkerProcess(settings, chosen), started))
+
+
+def _warn_of_development_keys(settings: Settings) -> None:
+    brokers = (address.rpartition(":")[0] for address in settings.kafka_bootstrap.split(","))
+    if all(is_loopback(host.strip()) for host in brokers):
+        return
+    for name in settings.development_keys():
+        structlog.get_logger(__name__).warning(
+            "a secret is the one that everybody can read in the source: set your own",
+            setting=f"LEADSTREAM_{name.upper()}",
+        )
 
 
 async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:

@@ -4,18 +4,21 @@ Kafka itself says little: to a consumer, a topic that it may not read is simply 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
+from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
+from aiokafka.errors import KafkaError as KafkaClientError
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from stream.kafka.clients import security
 from stream.rights import Right
 from stream.settings import Settings
 
@@ -37,8 +40,6 @@ class RightsError(RuntimeError):
 async def check_rights(settings: Settings, needed: Iterable[Right]) -> None:
     """Compare what the user may do with what it needs; where Kafka asks nobody, do nothing.
 
-    Transactional ids cannot be asked for: starting their producer tells.
-
     Raises
     ------
     RightsError
@@ -46,7 +47,10 @@ async def check_rights(settings: Settings, needed: Iterable[Right]) -> None:
     """
     if settings.kafka_security_protocol == "PLAINTEXT":
         return
-    faults = await asyncio.to_thread(lambda: list(_faults(settings, list(needed))))
+    rights = list(needed)
+    # First, since a Kafka that does not answer ends it here at once.
+    faults = [fault async for fault in _transactional_faults(settings, rights)]
+    faults += await asyncio.to_thread(lambda: list(_faults(settings, rights)))
     if faults:
         raise RightsError(
             f"Kafka denies this user ({_user(settings)}) what a worker needs: {'; '.join(faults)}. "
@@ -67,7 +71,7 @@ async def watch_rights(settings: Settings, needed: Iterable[Right]) -> None:
         await asyncio.sleep(CHECK_INTERVAL_S)
         try:
             await check_rights(settings, rights)
-        except KafkaException:
+        except KafkaClientError:
             continue  # brokers that do not answer are the clients' to report
 
 
@@ -106,6 +110,25 @@ def _faults(settings: Settings, needed: list[Right]) -> Iterator[str]:
             yield from _missing("group", name, groups[name], future)
 
 
+async def _transactional_faults(settings: Settings, needed: list[Right]) -> AsyncIterator[str]:
+    """Yield what is missing of transactional ids: who may not use one may not look it up either."""
+    client = AIOKafkaClient(
+        bootstrap_servers=settings.kafka_bootstrap, client_id=settings.app_id, **security(settings)
+    )
+    await client.bootstrap()
+    try:
+        for right in needed:
+            if right.resource == "transactional-id":
+                try:
+                    await client.coordinator_lookup(CoordinationType.TRANSACTION, right.name)
+                except TransactionalIdAuthorizationFailed:
+                    yield f"Write on transactional-id {right.name} ({right.pattern})"
+                except KafkaClientError:
+                    continue  # coordinators that are not up yet are the clients' to wait for
+    finally:
+        await client.close()
+
+
 def _missing(resource: str, name: str, operations: tuple[str, ...], future: Any) -> Iterator[str]:
     try:
         allowed = {operation.name for operation in future.result().authorized_operations or ()}
@@ -116,10 +139,8 @@ def _missing(resource: str, name: str, operations: tuple[str, ...], future: Any)
                 return
             case KafkaError.TOPIC_AUTHORIZATION_FAILED | KafkaError.GROUP_AUTHORIZATION_FAILED:
                 allowed = set()
-            case KafkaError.GROUP_ID_NOT_FOUND:
-                return
             case _:
-                raise
+                return  # no such group yet, or Kafka cannot tell now
     lacking = [o for o in operations if o.upper() not in allowed]
     if lacking:
         yield f"{' and '.join(lacking)} on {resource} {name}"

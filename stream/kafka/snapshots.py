@@ -41,7 +41,7 @@ def is_admitted(settings: Settings, topic: topics.Topic, record: Any) -> bool:
 def take_in(settings: Settings, store: SnapshotStore, record: Any) -> None:
     """Put a record of the snapshot topic into a store, unless it is refused."""
     if is_admitted(settings, topics.MODEL_SNAPSHOTS, record):
-        store.put(record.key.decode("utf-8", "replace"), record.value)
+        store.put((record.key or b"").decode("utf-8", "replace"), record.value)
 
 
 async def read_snapshots(settings: Settings, store: SnapshotStore) -> int:

@@ -117,7 +117,7 @@ class JvmKafka(Broker):
             raise BrokerError("the jvm broker has no administrator yet: call start()")
         return AdminClient({"bootstrap.servers": self._internal})
 
-    def add_user(self, name: str, password: str = "") -> str:
+    def add_user(self, name: str, password: str | None = None) -> str:
         """Store a SCRAM user in the cluster; return its password."""
         password = password or secrets.token_hex(16)
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
