@@ -1,5 +1,6 @@
 """Metrics, health and leads over HTTP, bound to loopback unless told otherwise."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -55,6 +56,7 @@ class WebServer:
         self._before_metrics = before_metrics
         self._explain = explain
         self._token = token
+        self._asking = asyncio.Lock()
         self._runner: web.AppRunner | None = None
 
     def application(self) -> web.Application:
@@ -137,7 +139,9 @@ class WebServer:
         if self._explain is None:
             return _refusal(404, "this worker scores no leads: ask one with the role score")
         try:
-            report = await self._explain(request.match_info["lead_id"])
+            # It reads a whole partition: one at a time leaves room for scoring.
+            async with self._asking:
+                report = await self._explain(request.match_info["lead_id"])
         except LeadNotFoundError as error:
             return _refusal(404, str(error))
         return web.Response(body=orjson.dumps(report), content_type="application/json")

@@ -4,6 +4,7 @@ Kafka itself says little: to a consumer, a topic that it may not read is simply 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
@@ -31,6 +32,14 @@ DENIED = (
 """What clients raise when Kafka does not allow something."""
 CHECK_INTERVAL_S = 30.0
 _TIMEOUT_S = 15.0
+_COORDINATOR_S = 10.0
+_EARLY = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
 
 
 class RightsError(RuntimeError):
@@ -102,12 +111,22 @@ def _faults(settings: Settings, needed: list[Right]) -> Iterator[str]:
     for name, future in described.items():
         yield from _missing("topic", name, operations[name], future)
     groups = {right.name: right.operations for right in needed if right.resource == "group"}
-    if groups:
-        described = admin.describe_consumer_groups(
-            list(groups), include_authorized_operations=True, request_timeout=_TIMEOUT_S
+    for name, wanted in groups.items():
+        yield from _missing("group", name, wanted, _described_group(admin, name))
+
+
+def _described_group(admin: AdminClient, name: str) -> Any:
+    """Ask for a group, again while its coordinator is not up (on a new Kafka, say)."""
+    until_s = time.monotonic() + _COORDINATOR_S
+    while True:
+        described: dict[str, Any] = admin.describe_consumer_groups(
+            [name], include_authorized_operations=True, request_timeout=_TIMEOUT_S
         )
-        for name, future in described.items():
-            yield from _missing("group", name, groups[name], future)
+        error = described[name].exception()
+        is_early = error is not None and error.args[0].code() in _EARLY
+        if not is_early or time.monotonic() > until_s:
+            return described[name]
+        time.sleep(0.2)
 
 
 async def _transactional_faults(settings: Settings, needed: list[Right]) -> AsyncIterator[str]:

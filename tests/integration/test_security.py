@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import orjson
 import pytest
@@ -16,7 +17,7 @@ from worker_process import WorkerHandle, own_settings, same_but, workers
 from schemas import topics
 from stream.kafka import authorization
 from stream.kafka.administration import ensure_topics
-from stream.kafka.authorization import RightsError, check_rights, watch_rights
+from stream.kafka.authorization import DENIED, RightsError, check_rights, watch_rights
 from stream.kafka.brokers.broker import Broker, BrokerError
 from stream.kafka.brokers.jvm import JvmKafka
 from stream.kafka.clients import new_producer, new_reader
@@ -24,7 +25,8 @@ from stream.rights import Party, Right, rights
 from stream.roles import OUTPUTS, ROLES
 from stream.settings import Settings
 
-DEADLINE_S = 40
+DEADLINE_S = 60
+TOKEN = "a-token-of-the-house"  # noqa: S105 - of this test alone
 
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions]
 
@@ -110,6 +112,12 @@ async def _works(sender: Settings, reader: Settings, operator: Settings) -> None
         assert (await _first(operator, topic)).value, topic.name
 
 
+def _shown_lead(url: str, lead_id: str) -> Any:
+    request = Request(f"{url}/leads/{lead_id}", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - our own worker
+    with urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310
+        return orjson.loads(answer.read())
+
+
 def test_each_party_does_its_work_with_its_own_rights_and_no_more(
     scram: JvmKafka, tmp_path: Path
 ) -> None:
@@ -127,8 +135,10 @@ def test_each_party_does_its_work_with_its_own_rights_and_no_more(
 
     reports = asyncio.run(ensure_topics(operator))
     assert all(report.created for report in reports)
+    worker = same_but(worker, web_token=TOKEN)
     with workers(worker, tmp_path) as (running,):
         asyncio.run(_works(sender, reader, operator))
+        assert _shown_lead(running.wait_until_up(), "L2")["lead_id"] == "L2"
         assert running.process.poll() is None
 
     for settings, topic in (
@@ -139,7 +149,7 @@ def test_each_party_does_its_work_with_its_own_rights_and_no_more(
     ):
         with pytest.raises(TopicAuthorizationFailedError):
             asyncio.run(_first(settings, topic))
-    with pytest.raises(TopicAuthorizationFailedError):
+    with pytest.raises(DENIED):
         asyncio.run(_send(reader))
     assert [r.fault for r in asyncio.run(ensure_topics(operator, create=False))] == [None] * len(
         topics.TOPICS
@@ -238,8 +248,9 @@ def test_mutual_tls_names_the_user(kafka: Broker, tmp_path: Path) -> None:
             asyncio.run(_first(sender, OUTPUTS[0]))
         with pytest.raises(KafkaConnectionError):
             asyncio.run(ensure_topics(base))  # no certificate
+        distrusting = operator.model_copy(update={"kafka_ssl_ca_file": None})
         with pytest.raises(KafkaConnectionError):
-            asyncio.run(ensure_topics(same_but(operator, kafka_ssl_ca_file="")))  # trusts no one
+            asyncio.run(ensure_topics(distrusting))
 
 
 def test_leads_are_scored_over_tls_with_a_user_and_its_password(

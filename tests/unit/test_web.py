@@ -1,10 +1,13 @@
 """Who may ask a worker for what."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from stream.stored_states import LeadNotFoundError
 from stream.web import WebServer
@@ -113,3 +116,27 @@ async def test_a_worker_without_scores_says_whom_to_ask(ask):
 async def test_nothing_takes_a_body(ask, method, path):
     get = await ask("127.0.0.1", None)
     assert (await get(path, method=method, data=b"x" * 100_000))[0] == 405
+
+
+async def test_whoever_sends_slowly_or_without_end_holds_nobody_up():
+    server = WebServer("127.0.0.1", 0, lambda: True)
+    url = URL(await server.start())
+    writers = []
+    try:
+        for n in range(60):
+            _, writer = await asyncio.open_connection(url.host, url.port)
+            writers.append(writer)
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            if n % 2:
+                writer.write(b"1\r\nContent-Length: 1000000000000\r\n\r\n" + b"x" * 100_000)
+            await writer.drain()
+        async with asyncio.timeout(20), ClientSession() as session:
+            for _ in range(5):
+                async with session.get(url / "metrics") as answer:
+                    assert answer.status == 200
+            async with session.get(url / "metrics", headers={"X": "y" * 100_000}) as answer:
+                assert answer.status == 400
+    finally:
+        for writer in writers:
+            writer.close()
+        await server.stop()
