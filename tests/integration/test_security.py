@@ -1,6 +1,7 @@
 """The same workers on a Kafka that asks who is there, encrypts, and allows the least."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,11 @@ from stream.kafka.administration import ensure_topics
 from stream.kafka.authorization import DENIED, RightsError, check_rights, watch_rights
 from stream.kafka.brokers.broker import Broker, BrokerError
 from stream.kafka.brokers.jvm import JvmKafka
-from stream.kafka.clients import new_producer, new_reader
+from stream.kafka.clients import new_producer, new_reader, read_all
+from stream.kafka.transactions import addressed, append
+from stream.lead.learner import serving_record
+from stream.lead.outputs import Output
+from stream.lead.signature import signed
 from stream.rights import Party, Right, rights
 from stream.roles import OUTPUTS, ROLES
 from stream.settings import Settings
@@ -84,8 +89,8 @@ EVENTS = [
 
 async def _send(settings: Settings) -> None:
     producer = new_producer(settings)
-    await producer.start()
     try:
+        await producer.start()
         for topic, value in EVENTS:
             await producer.send_and_wait(settings.topic(topic), value=value)
     finally:
@@ -95,8 +100,8 @@ async def _send(settings: Settings) -> None:
 async def _first(settings: Settings, topic: topics.Topic) -> Any:
     """Wait for a topic's first record."""
     reader = new_reader(settings, settings.topic(topic.name))
-    await reader.start()
     try:
+        await reader.start()
         async with asyncio.timeout(DEADLINE_S):
             return await reader.getone()
     finally:
@@ -269,3 +274,64 @@ def test_leads_are_scored_over_tls_with_a_user_and_its_password(
         asyncio.run(ensure_topics(settings))
         with workers(settings, tmp_path):
             asyncio.run(_works(settings, settings, settings))
+
+
+async def _write(settings: Settings, *outputs: Output) -> None:
+    producer = new_producer(settings)
+    try:
+        await producer.start()
+        records = await addressed(producer, settings, outputs)
+        await append(producer, records)
+    finally:
+        await producer.stop()
+
+
+def _metric(url: str, line: str) -> float:
+    with urlopen(f"{url}/metrics", timeout=DEADLINE_S) as answer:  # noqa: S310 - our own worker
+        lines = answer.read().decode().splitlines()
+    return next((float(x.rpartition(" ")[2]) for x in lines if x.startswith(line)), 0.0)
+
+
+def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    settings = own_settings(kafka, clock="wall", partitions=1, snapshot_key="the-secret-of-ours")
+    asyncio.run(ensure_topics(settings))
+    with workers(settings, tmp_path) as (running,):
+        asyncio.run(_works(settings, settings, settings))
+        url = running.wait_until_up()
+        first = asyncio.run(_first(settings, topics.MODEL_SNAPSHOTS))
+        body = orjson.loads(first.value)
+        forged = orjson.dumps(
+            {**body, "version": "999", "state": {**body["state"], "intercept": 9}}
+        )
+        version = Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/999", forged, [])
+        serving = serving_record("p_convert", "serving", "999")
+        other = b"another-secret"
+        asyncio.run(_write(settings, version, serving, signed(version, other)))
+        line = 'leadstream_snapshots_refused_total{model="p_convert",reason="signature"}'
+        deadline = time.monotonic() + DEADLINE_S
+        while _metric(url, line) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        # Genuine, but of another release: the version before it stays.
+        foreign = orjson.dumps({**body, "version": "998", "library": "river 0.0.1"})
+        ours = settings.snapshot_key.get_secret_value().encode()
+        asyncio.run(
+            _write(
+                settings,
+                signed(Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/998", foreign, []), ours),
+                signed(serving_record("p_convert", "serving", "998"), ours),
+            )
+        )
+        line = 'leadstream_snapshots_refused_total{model="p_convert",reason="library"}'
+        while _metric(url, line) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert _metric(url, "leadstream_model_version") == float(body["version"])
+        lead = _shown_lead(url, "L2")
+        assert running.process.poll() is None
+    log = asyncio.run(read_all(settings, settings.topic(topics.LEAD_EVENTS.name), 0))
+    announced = {e["version"] for r in log if (e := orjson.loads(r.value))["type"] == "use_model"}
+    assert announced == {body["version"]}
+    assert lead["model_version"] in {None, "", "0", body["version"]}
