@@ -178,6 +178,9 @@ def test_a_signature_is_of_its_topic_and_of_every_byte():
         ("model-snapshots", b"ab", b"c", [(name, signature[:-1])], b"secret-1"),
     ]
     assert [case for case in wrong if is_genuine(*case)] == []
+    deleted = signed(Output("model-snapshots", b"ab", None, []), b"secret-1")
+    assert is_genuine("model-snapshots", b"ab", None, deleted.headers, b"secret-1")
+    assert not is_genuine("model-snapshots", b"ab", b"", deleted.headers, b"secret-1")
 
 
 @pytest.mark.parametrize(
