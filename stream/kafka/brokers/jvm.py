@@ -229,15 +229,9 @@ class JvmKafka(Broker):
             keystore = self._authority.issue("broker").both_file
             if self._client_certificates:
                 self._own = self._authority.issue("leadstream")
-        return Security(
-            self._sasl,
-            self.user,
-            self.password,
-            keystore,
-            self.ca_file,
-            self._client_certificates,
-            self._acls,
-        )
+        acls, shown = self._acls, self._client_certificates
+        login = (self._sasl, self.user, self.password)
+        return Security(*login, keystore, self.ca_file, client_certificates=shown, acls=acls)
 
     def _wait(self, bootstrap: str, brokers: int, client: Mapping[str, str]) -> None:
         def check() -> None:
