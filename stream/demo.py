@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -104,18 +103,12 @@ class Demo:
         )
 
     async def _start_worker(self, settings: Settings) -> asyncio.subprocess.Process:
-        changed = {
-            f"LEADSTREAM_{name.upper()}": str(getattr(settings, name))
-            for name in settings.model_fields_set
-            # Their text is a mask; the worker finds them where this process did.
-            if not isinstance(getattr(settings, name), SecretStr)
-        }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "stream",
             "worker",
-            env={**os.environ, **changed},
+            env={**os.environ, **settings.environment()},
             stderr=asyncio.subprocess.PIPE,
         )
         try:

@@ -12,6 +12,7 @@ from stream.settings import Settings
 Party = Literal["route", "score", "learn", "sender", "reader", "operator"]
 PARTIES: tuple[Party, ...] = get_args(Party)
 
+_GROWING = (topics.LEAD_EVENTS, topics.LEAD_STATES)
 _FLAGS = {"topic": "--topic", "group": "--group", "transactional-id": "--transactional-id"}
 
 
@@ -85,8 +86,10 @@ def _needs(settings: Settings, party: Party, user: str) -> Iterator[Right]:
 def _operator(settings: Settings, user: str) -> Iterator[Right]:
     for which in topics.TOPICS:
         operations = ["Create", "Describe", "DescribeConfigs", "Read"]
-        # Events are sent, states repaired, versions pinned.
-        if which.direction == "input" or which.cleanup == "compact":
+        # Events are sent, states repaired, versions pinned, leads spread over more partitions.
+        if which in _GROWING:
+            operations.append("Alter")
+        if which.direction == "input" or which.cleanup == "compact" or which in _GROWING:
             operations.append("Write")
         yield Right(user, "topic", settings.topic(which.name), "literal", tuple(operations))
     yield Right(user, "group", settings.app_id, "literal", ("Describe",))

@@ -20,6 +20,7 @@ _RESOURCES = {
     "transactional-id": ResourceType.TRANSACTIONAL_ID,
 }
 _OPERATIONS = {
+    "Alter": AclOperation.ALTER,
     "Create": AclOperation.CREATE,
     "Describe": AclOperation.DESCRIBE,
     "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,

@@ -54,6 +54,8 @@ class House:
         Labels of the rarer kind after which model and rules weigh the same.
     session_gap_s
         Silence on the website that ends a session.
+    retention_s
+        Leads of which nothing has been heard for this long are forgotten.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -80,3 +82,4 @@ class House:
     points_to_double_odds: float = 20.0
     prior_strength: float = 20.0
     session_gap_s: float = 1_800.0
+    retention_s: float = 400 * DAY_S
