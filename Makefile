@@ -31,6 +31,7 @@ lint: $(READY) ## check style, types, the rooms' walls, and that generated files
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r schemas online_models stream
 	$(BIN)/leadstream schemas --check
 	$(BIN)/python -m stream.documentation --check README.md
 

@@ -42,6 +42,12 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **settings.environment()}
 
 
+def same_but(settings: Settings, **changed: object) -> Settings:
+    """Return these settings with some changed, as a command started with them would have them."""
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return Settings(**{**values, **changed})
+
+
 def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> str:
     """Run a command to its end and return what it printed; fail with its errors."""
     done = subprocess.run(

@@ -15,6 +15,7 @@ from stream.cli import bench, dead_letters, inspect, operate, run, state
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
+from stream.kafka.authorization import DENIED, denial
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
@@ -22,7 +23,7 @@ from stream.lead.sealing import SealError
 from stream.lead.state import StateFormatError
 from stream.merge_patch import PatchError
 from stream.repartition import RepartitionError
-from stream.settings import Settings
+from stream.settings import SECRETS_DIR, Settings
 
 app = typer.Typer(
     name="leadstream",
@@ -54,7 +55,7 @@ _EXPECTED = (
 )
 
 
-_KNOWN = frozenset(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)
+_KNOWN = frozenset({SECRETS_DIR, *(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)})
 
 
 def main() -> None:
@@ -71,6 +72,8 @@ def main() -> None:
         _fail(str(error))
     except KafkaConnectionError as error:
         _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
+    except DENIED as error:
+        _fail(denial(error))
     except ValidationError as error:
         first = error.errors()[0]
         field = "_".join(str(part) for part in first["loc"])
