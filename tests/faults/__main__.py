@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = vars(parser.parse_args(arguments))
     as_json, chosen = given.pop("json"), given.pop("folder")
     options = Options(**given)
+    # Brokers are away on purpose; what clients say of that would hide what matters.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder = chosen or Path(tempfile.mkdtemp(prefix="leadstream-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
 

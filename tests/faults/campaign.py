@@ -133,7 +133,7 @@ class Campaign:
         settings, options, report = self.settings, self._options, self.report
         self._say = say
         await ensure_topics(settings)
-        cluster = Cluster(self._kafka, Random(f"{options.seed}/brokers"))
+        cluster = Cluster(self._kafka, settings, Random(f"{options.seed}/brokers"))
         await asyncio.to_thread(cluster.wait_in_sync)
         idle = await prefill(settings, options.leads)
         states = settings.topic(topics.LEAD_STATES.name)
@@ -141,7 +141,7 @@ class Campaign:
         crew, watch = Crew(settings, self._folder), UncommittedWatch(settings)
         feed = SteadyFeed(settings, options.rate, options.seed)
         # A worker that restores a million states takes its time to be ready.
-        settle_s = 60.0 + options.leads / 5_000
+        settle_s = 90.0 + options.leads / 5_000
         rng = Random(f"{options.seed}/workers")
         steps = Steps(settings, crew, watch, rng, settle_s, self._record)
         try:
@@ -188,12 +188,15 @@ class Campaign:
             self._done += 1
 
     async def _strike_brokers(self, cluster: Cluster, faults: int) -> None:
-        """Kill brokers evenly over the faults of workers."""
-        count = self._options.broker_kills
+        """Move leaders and kill brokers, evenly over the faults of workers."""
+        count = 2 * self._options.broker_kills
         for number in range(count):
             while self._done < faults * (number + 0.5) / count:
                 await asyncio.sleep(0.1)  # noqa: ASYNC110 - nothing tells of it
-            self._record("broker", await cluster.kill_one())
+            if number % 2:
+                self._record("broker", await cluster.kill_one())
+            else:
+                self._record("leaders", await cluster.move_leaders())
 
     async def _drain(self) -> None:
         meter = LagMeter(self.settings)
@@ -212,7 +215,7 @@ class Campaign:
     def _record(self, kind: str, what: str) -> None:
         at_s = round(time.monotonic() - self._started_s, 3)
         self.report.faults.append({"at_s": at_s, "kind": kind, "what": what})
-        if kind not in {"broker", "rebalance", "unsettled"}:
+        if kind not in {"broker", "leaders", "rebalance", "unsettled"}:
             self.report.kills[kind] += 1
         self._say(f"{at_s:8.1f} s  {kind:15} {what}")
 

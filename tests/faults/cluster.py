@@ -4,13 +4,17 @@ import asyncio
 import time
 from random import Random
 
+from aiokafka.protocol.admin import AlterPartitionReassignmentsRequest
 from confluent_kafka import ElectionType, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stream.kafka.brokers.jvm import JvmKafka
+from stream.kafka.clients import new_admin
+from stream.settings import Settings
 
 IN_SYNC_S = 180.0
 DOWN_S = (1.0, 8.0)
+MOVED_SHARE = 0.3
 
 Leaders = dict[tuple[str, int], int]
 
@@ -26,8 +30,9 @@ class Cluster:
         Says which broker, and for how long.
     """
 
-    def __init__(self, kafka: JvmKafka, rng: Random) -> None:
+    def __init__(self, kafka: JvmKafka, settings: Settings, rng: Random) -> None:
         self._kafka = kafka
+        self._settings = settings
         self._rng = rng
         self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
         self.kills = 0
@@ -45,9 +50,37 @@ class Cluster:
         await asyncio.to_thread(self._kafka.start_broker, node_id)
         after = await asyncio.to_thread(self.wait_in_sync)
         moved = _moved(before, after)
+        self.leader_moves += moved
         back = await asyncio.to_thread(self._elect, after)
-        self.leader_moves += moved + back
         return f"broker {node_id} killed for {down_s:.1f} s: {moved} leaders moved, {back} back"
+
+    async def move_leaders(self) -> str:
+        """Make other replicas the leaders of some partitions, while all brokers run."""
+        before = await asyncio.to_thread(self.wait_in_sync)
+        metadata = await asyncio.to_thread(self._admin.list_topics)
+        chosen = []
+        for name, topic in sorted(metadata.topics.items()):
+            partitions = [
+                # The same replicas in another order: no data moves, the first of them leads.
+                (number, [*found.replicas[1:], found.replicas[0]], {})
+                for number, found in sorted(topic.partitions.items())
+                if self._rng.random() < MOVED_SHARE
+            ]
+            if partitions:
+                chosen.append((name, partitions, {}))
+        admin = new_admin(self._settings)
+        await admin.start()
+        try:
+            answer = await admin._send_request(
+                AlterPartitionReassignmentsRequest(30_000, chosen, {})
+            )
+        finally:
+            await admin.close()
+        refused = [p for _, partitions, _ in answer.responses for p in partitions if p[1]]
+        if answer.error_code or refused:
+            raise RuntimeError(f"reassignment refused: {answer.error_code}, {refused[:3]}")
+        await asyncio.to_thread(self.wait_in_sync)
+        return f"{await asyncio.to_thread(self._elect, before)} leaders moved by election"
 
     def wait_in_sync(self) -> Leaders:
         """Wait until every partition has all its replicas in sync; return the leaders."""
@@ -76,10 +109,12 @@ class Cluster:
         }
 
     def _elect(self, before: Leaders) -> int:
-        """Make each partition's first replica its leader again; return how many moved."""
-        self._admin.elect_leaders(ElectionType.PREFERRED, None, request_timeout=30).result()
+        """Make each partition's first replica its leader; return how many moved."""
+        self._admin.elect_leaders(ElectionType.PREFERRED, None).result()
         self.elections += 1
-        return _moved(before, self._leaders())
+        moved = _moved(before, self.wait_in_sync())
+        self.leader_moves += moved
+        return moved
 
 
 def _moved(before: Leaders, after: Leaders) -> int:
