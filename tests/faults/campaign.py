@@ -11,7 +11,7 @@ from typing import Any, Literal
 from faults.cluster import Cluster
 from faults.crew import Crew
 from faults.feed import SteadyFeed
-from faults.pauses import commit_times, longest_gap_s, measure_pauses
+from faults.pauses import commit_times, ends_of_states, longest_gap_s, measure_pauses
 from faults.plan import Fault, plan_faults
 from faults.prefill import prefill
 from faults.steps import Steps
@@ -19,16 +19,14 @@ from faults.watch import UncommittedWatch
 from log_checks import Verdict, check
 from worker_process import own_settings
 
-from schemas import topics
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.jvm import JvmKafka
-from stream.kafka.clients import end_offset
 from stream.kafka.lag import LagMeter
 from stream.settings import Settings
 
 WORKERS = 3
 PARTITIONS = 8
-DRAIN_S = 180.0
+DRAIN_S = 240.0
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,7 @@ class Campaign:
         cluster = Cluster(self._kafka, settings, Random(f"{options.seed}/brokers"))
         await asyncio.to_thread(cluster.wait_in_sync)
         idle = await prefill(settings, options.leads)
-        states = settings.topic(topics.LEAD_STATES.name)
-        begins = {n: await end_offset(settings, states, n) for n in range(settings.partitions)}
+        begins = await ends_of_states(settings)
         crew, watch = Crew(settings, self._folder), UncommittedWatch(settings)
         feed = SteadyFeed(settings, options.rate, options.seed)
         # A worker that restores a million states takes its time to be ready.

@@ -7,11 +7,27 @@ from typing import Any
 
 from faults.steps import Rebalance
 
+from aiokafka import TopicPartition
+
 from schemas import topics
-from stream.kafka.clients import read_all
+from stream.kafka.clients import new_reader, read_all
 from stream.settings import Settings
 
 Times = Mapping[int, list[float]]
+
+
+async def ends_of_states(settings: Settings) -> dict[int, int]:
+    """Return partition -> the end of its changelog."""
+    name = settings.topic(topics.LEAD_STATES.name)
+    reader = new_reader(settings)
+    await reader.start()
+    try:
+        ends = await reader.end_offsets(
+            [TopicPartition(name, number) for number in range(settings.partitions)]
+        )
+        return {where.partition: offset for where, offset in ends.items()}
+    finally:
+        await reader.stop()
 
 
 async def commit_times(settings: Settings, from_offsets: Mapping[int, int]) -> Times:
