@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
 from faults.campaign import Campaign, Options
 from faults.dump import dump_topics
-
 from stream.kafka.brokers.jvm import JvmKafka
 
 SHOWN = 20

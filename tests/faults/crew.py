@@ -18,6 +18,7 @@ from stream.settings import Settings
 RESTORED = "states restored"
 LEARNER = "learner restored"
 UP = "metrics at "
+JOINING = "ConsumerThread]: Starting"
 ASK_S = 2.0
 
 
@@ -77,6 +78,8 @@ class Crew:
         self.members = []
         if self._session is not None:
             await self._session.close()
+        if self._watch is not None and not self._watch.cancelled():
+            self._watch.result()
 
     def add(self) -> Member:
         """Start a worker."""
@@ -116,8 +119,8 @@ class Crew:
         return [m for m in self.members if m.is_alive and not m.frozen]
 
     def pick(self, rng: Random) -> Member:
-        """Return any worker that runs."""
-        return rng.choice(self.at_work())
+        """Return any worker; one that is only starting has nothing to lose yet."""
+        return rng.choice([m for m in self.at_work() if m.url] or self.at_work())
 
     async def learner(self) -> Member | None:
         """Return the worker that learns: whose word of it is the latest."""

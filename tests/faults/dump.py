@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 import orjson
-from log_checks import records_of
+from checks import records_of
 
 from schemas import topics
 from stream.settings import Settings

@@ -5,10 +5,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from faults.steps import Rebalance
-
 from aiokafka import TopicPartition
 
+from faults.steps import Rebalance
 from schemas import topics
 from stream.kafka.clients import new_reader, read_all
 from stream.settings import Settings

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, replace
 
+from checks import changelog_of, digest
 from confluent_kafka import Producer
-from faults.feed import START
-from log_checks import changelog_of
 
+from faults.feed import START
 from schemas import topics
 from stream.kafka.clients import partition_of
 from stream.lead.outputs import Headers, Origin, encode_key
@@ -51,7 +51,7 @@ def typical_state(settings: Settings) -> LeadState:
 
 
 async def prefill(settings: Settings, leads: int) -> dict[int, dict[bytes, bytes]]:
-    """Write the states of idle leads; return partition -> key -> value as written.
+    """Write the states of idle leads; return partition -> key -> digest.
 
     Nothing is due to them, so that no time mark ever wakes them.
     """
@@ -71,7 +71,7 @@ async def prefill(settings: Settings, leads: int) -> dict[int, dict[bytes, bytes
             partition = Partition(settings.house(), SnapshotStore())
             partition.leads = states
             for key, value in changelog_of(partition).items():
-                written[number][key] = value
+                written[number][key] = digest(value)
                 producer.produce(name, value=value, key=key, partition=number)
         await asyncio.to_thread(producer.flush)
     return written

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from random import Random
 
 import orjson
-from faults.crew import RESTORED, UP, Crew, Member
+from worker_process import START_S
+
+from faults.crew import JOINING, RESTORED, Crew, Member
 from faults.plan import Fault, Kind
 from faults.watch import UncommittedWatch
-
 from schemas import topics
 from stream.kafka.clients import partition_of
 from stream.settings import Settings
@@ -118,9 +119,9 @@ class Steps:
     async def _kill_restoring(self) -> None:
         """Kill a successor before it has its states, or when it has the first of them."""
         successor = self._kill(self._crew.pick(self._rng), "any")
-        await self._wait_for_line(successor, UP, MOMENT_S)
+        await self._wait_for_line(successor, JOINING, START_S)
         to_first = self._rng.random() < 0.5
-        wait_s = MOMENT_S if to_first else self._rng.uniform(0, 4.0)
+        wait_s = START_S if to_first else self._rng.uniform(0, 4.0)
         await self._wait_for_line(successor, RESTORED, wait_s)
         if successor not in self._crew.members:
             self._record("any", "the successor ended before it could be killed")
@@ -130,7 +131,10 @@ class Steps:
 
     async def _wait_for_line(self, member: Member, word: str, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and member.is_alive and not member.lines(word):
+        # A file tells nobody that it grew.
+        while (  # noqa: ASYNC110
+            time.monotonic() < deadline and member.is_alive and not member.lines(word)
+        ):
             await asyncio.sleep(0.005)
 
     async def _freeze(self, kind: Kind) -> None:

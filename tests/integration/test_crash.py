@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from log_checks import FOLDED, check
+from checks import FOLDED, check
 from worker_process import WorkerHandle, own_settings
 
 from schemas import topics
