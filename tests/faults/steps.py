@@ -145,8 +145,9 @@ class Steps:
             victim, moment = await self._writer(kind)
         else:
             victim, moment = self._crew.pick(self._rng), ""
-        if victim is None or len(self._crew.at_work()) < 2:
-            self._kill(victim or self._crew.pick(self._rng), "any", f" ({kind} did not come)")
+        victim = victim or self._crew.pick(self._rng)
+        if len(self._crew.at_work()) < 2:
+            self._kill(victim, "any", f" ({kind} would leave none at work)")
             return
         self._record(kind, f"worker {victim.number} frozen{moment} for {for_s:.1f} s")
         await self._crew.freeze(victim, for_s)

@@ -11,8 +11,6 @@ from faults.plan import WEIGHTS, plan_faults
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.brokers.jvm import JvmKafka
 
-pytestmark = [pytest.mark.kafka, pytest.mark.transactions]
-
 
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[JvmKafka]:
@@ -41,7 +39,9 @@ def _verify(report: Report) -> None:
     assert report.verdict.events_applied > 0.9 * report.events_sent
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.kafka
+@pytest.mark.transactions
+@pytest.mark.timeout(900)
 async def test_exactly_once_holds_under_kills_broker_loss_and_rebalances(
     brokers: JvmKafka, tmp_path: Path
 ) -> None:
@@ -52,7 +52,9 @@ async def test_exactly_once_holds_under_kills_broker_loss_and_rebalances(
     assert report.leader_moves > 0
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.kafka
+@pytest.mark.transactions
+@pytest.mark.timeout(600)
 async def test_at_least_once_loses_nothing_and_contradicts_itself_nowhere(
     brokers: JvmKafka, tmp_path: Path
 ) -> None:
