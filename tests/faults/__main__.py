@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -43,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder = chosen or Path(tempfile.mkdtemp(prefix="leadstream-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
+
+    # So that brokers and workers end with a campaign that is told to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     async def run(kafka: JvmKafka) -> tuple[dict[str, Any], list[str]]:
         campaign = Campaign(kafka, options, folder)
