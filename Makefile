@@ -25,6 +25,10 @@ demo: $(READY) ## see leads being scored live; ARGS="--events 20000 --json" for 
 test: $(READY) ## run the tests; ARGS="-k routing" for some of them
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: faults
+faults: $(READY) ## kill workers and brokers under load, then check; ARGS="--kills 100 --broker-kills 20"
+	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## check style, types, the rooms' walls, and that generated files are fresh
 	$(BIN)/ruff check
