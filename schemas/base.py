@@ -20,12 +20,17 @@ _RFC3339_PATTERN = (
     r"([Zz]|[+-][0-9]{2}:[0-5][0-9])$"
 )
 _RFC3339 = re.compile(_RFC3339_PATTERN)
+_MAX_TIMESTAMP_CHARACTERS = 64  # the pattern knows no end of decimals
 
 
 def _parse_rfc3339(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+    if (
+        not isinstance(value, str)
+        or len(value) > _MAX_TIMESTAMP_CHARACTERS
+        or not _RFC3339.fullmatch(value)
+    ):
         raise ValueError(
             "give an RFC 3339 date and time with an offset, like 2026-03-01T09:30:00Z "
             "or 2026-03-01T10:30:00+01:00"

@@ -17,7 +17,7 @@ ReasonCode = Literal[
 
 
 class DeadLetter(Message):
-    """A refused event. ``value_base64`` holds the original bytes.
+    """A refused event. ``value_base64`` holds the original bytes, of a too large one the first.
 
     ``topic``, ``partition`` and ``offset`` say where the event stood in its input topic.
     The original key is the record's key. What ``score`` refuses has left ``route`` already: its

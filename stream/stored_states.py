@@ -17,6 +17,7 @@ from stream.lead.partition import META_KEY, Partition
 from stream.lead.points import standing
 from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState, StateFormatError
+from stream.lead.stored_state import check_state
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
@@ -136,6 +137,7 @@ async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
                 continue
             try:
                 LeadState.from_json(orjson.loads(value))
+                check_state(value)
                 readable += 1
             except (StateFormatError, orjson.JSONDecodeError) as error:
                 lead_id = key.decode("utf-8", "replace")

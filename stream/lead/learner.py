@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
+from pydantic import TypeAdapter
 
 from online_models.protocols import PropensityModel
 from schemas import topics
+from schemas.learning import ModelCheckpoint, TrainingExample
 from stream.lead.outputs import Output
+
+
+_EXAMPLE: TypeAdapter[TrainingExample] = topics.TRAINING_EXAMPLES.adapter()
+_CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
 class Restorer(Protocol):
@@ -45,6 +51,7 @@ class Learner:
         if checkpoint is None:
             return cls(name, build(None))
         document = orjson.loads(checkpoint)
+        _CHECKPOINT.validate_python(document)
         return cls(name, build(document["state"]), document["next_offset"])
 
     @property
@@ -56,15 +63,20 @@ class Learner:
         """Learn from one example; return its label and what had been predicted.
 
         An example learned before is passed over, and None returned.
+
+        Raises
+        ------
+        ValueError
+            If the record is no training example; it counts as done, and taught nothing.
         """
         if offset < self.next_offset:
             return None
-        example = orjson.loads(value)
         self.next_offset = offset + 1
-        if example["model"] != self.name:
+        example = _EXAMPLE.validate_json(value)
+        if example.model != self.name:
             return None
-        self.model.learn_one(example["x"], example["y"], example["weight"])
-        return example["y"], example["p_convert"]
+        self.model.learn_one(example.x, example.y, example.weight)
+        return example.y, example.p_convert
 
     def snapshot(self) -> list[Output]:
         """Return the records that publish this version and make it serve."""

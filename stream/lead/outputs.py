@@ -14,6 +14,15 @@ Headers = list[tuple[str, bytes]]
 
 SOURCE = "/leadstream"
 
+MAX_LETTER_VALUE_BYTES = 1_000_000
+MAX_LETTER_KEY_BYTES = 10_000
+MAX_LETTER_FIELD_CHARACTERS = 128
+MAX_LETTER_MESSAGE_CHARACTERS = 512
+"""A dead letter is no larger than this: one that Kafka does not take would stop the stream."""
+
+_FIRST_S = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_S = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -45,11 +54,14 @@ def encode_key(address: str) -> bytes:
 
 
 def rfc3339(at_s: float) -> str:
-    """Return epoch seconds as RFC 3339 in UTC, to the microsecond.
+    """Return epoch seconds as RFC 3339 in UTC, to the microsecond; of the years 1 to 9999.
+
+    A valid time with an offset can lie a day outside of what UTC can say: it is brought inside.
 
     >>> rfc3339(0.5)
     '1970-01-01T00:00:00.500000Z'
     """
+    at_s = max(_FIRST_S, min(_LAST_S, at_s))
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
@@ -91,11 +103,15 @@ def dead_letter(
     field: str | None,
     message: str,
 ) -> Output:
-    """Return a refused record, whole, with the reason why.
+    """Return a refused record, whole where it is not too large, with the reason why.
 
     Its headers hold the reason only: values may be personal, headers are logged.
     """
     received_at = rfc3339(origin.received_s)
+    kept = value[:MAX_LETTER_VALUE_BYTES]
+    message = _shortened(message, MAX_LETTER_MESSAGE_CHARACTERS)
+    if len(kept) < len(value):
+        message += f" (of {len(value)} bytes, value_base64 holds the first {len(kept)})"
     ce_id = stable_id("dead_letter", origin.topic, str(origin.partition), str(origin.offset))
     body = {
         "type": "dead_letter",
@@ -104,13 +120,18 @@ def dead_letter(
         "offset": origin.offset,
         "stage": stage,
         "reason": reason,
-        "field": field,
+        "field": None if field is None else _shortened(field, MAX_LETTER_FIELD_CHARACTERS),
         "message": message,
         "received_at": received_at,
         "occurred_at": received_at,
-        "value_base64": b64encode(value).decode(),
+        "value_base64": b64encode(kept).decode(),
     }
     output = cloud_event(topics.DEAD_LETTERS, "", ce_id, body, reason)
     del body["occurred_at"]
     headers = [*output.headers, ("reason", reason.encode())]
-    return Output(output.topic, key or b"", orjson.dumps(body), headers, reason)
+    short_key = (key or b"")[:MAX_LETTER_KEY_BYTES]
+    return Output(output.topic, short_key, orjson.dumps(body), headers, reason)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

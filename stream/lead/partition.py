@@ -16,6 +16,7 @@ from stream.lead.records import Batch, Models, Record
 from stream.lead.routing import CLOCK_HEADER, MAX_PARTS, PART_HEADER, SOURCE_HEADER
 from stream.lead.scoring import Scorer
 from stream.lead.state import LeadState, StateFormatError
+from stream.lead.stored_state import check_meta
 
 META_KEY = b"\x00partition"
 """Key of the changelog record that holds what belongs to the partition and to no lead."""
@@ -249,19 +250,21 @@ class Partition:
                 f"changelog record {key!r} is no JSON ({error}); run `leadstream state repair`"
             ) from None
         if key == META_KEY:
-            self._restore_meta(document)
+            self._restore_meta(document, value)
             return
         state = LeadState.from_json(document)
         self.leads[state.lead_id] = state
         if state.next_due_s is not None:
             heapq.heappush(self._timers, (state.next_due_s, state.lead_id))
 
-    def _restore_meta(self, document: dict[str, Any]) -> None:
-        if document.get("v") != META_VERSION:
+    def _restore_meta(self, document: Any, value: bytes) -> None:
+        version = document.get("v") if isinstance(document, dict) else None
+        if version != META_VERSION:
             raise StateFormatError(
-                f"the partition's own record is of schema {document.get('v')!r}, this leadstream "
+                f"the partition's own record is of schema {version!r:.40}, this leadstream "
                 f"reads {META_VERSION}; run `leadstream state migrate`"
             )
+        check_meta(value)
         self._clock = LogClock(document["now_s"], document["recent_s"])
         self.next_offset = document["next_offset"]
         self.sources = document["sources"]

@@ -153,7 +153,15 @@ class Router:
         has_email = event["type"] in WITH_EMAILS and (b"@" in value or b"\\u" in value)
         if has_email or "email_hash" in event:
             event = self._without_emails(event)
-            value = orjson.dumps(event)
+            hidden = orjson.dumps(event)
+            if len(hidden) > MAX_VALUE_BYTES:
+                raise Refusal(
+                    "too_large",
+                    None,
+                    f"{len(hidden)} bytes with its email addresses hashed, at most "
+                    f"{MAX_VALUE_BYTES}; send long content by reference",
+                )
+            value = hidden
         return event, value
 
     def _without_emails(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +191,9 @@ class Router:
 def _refusal(error: ValidationError, topic: str) -> Refusal:
     first = error.errors(include_url=False)[0]
     kind, message = first["type"], first["msg"].removeprefix("Value error, ")
+    if kind == "json_invalid":  # it is JSON, for it was parsed before
+        message = "nested more than 200 deep; flatten it, or send the inner part as text"
+        return Refusal("bad_value", None, message)
     # A discriminated union puts the type in front of the field.
     loc = [str(p) for p in first["loc"]]
     if kind == "union_tag_not_found":

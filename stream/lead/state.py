@@ -116,7 +116,7 @@ class LeadState:
         StateFormatError
             If the document is of another schema version or lacks what every state has.
         """
-        version = document.get("v")
+        version = document.get("v") if isinstance(document, dict) else None
         if version != SCHEMA_VERSION:
             raise StateFormatError(
                 f"lead state of schema {version!r}, this leadstream reads {SCHEMA_VERSION}; "
@@ -130,9 +130,9 @@ class LeadState:
             values["recent_ids"] = dict(values.get("recent_ids", ()))
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
             return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(
-                f"lead state of {document.get('lead_id')!r} is broken ({error!r}); "
+                f"lead state of {document.get('lead_id')!r:.140} is broken ({error!r:.200}); "
                 "run `leadstream state repair`"
             ) from error
 
