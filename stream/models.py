@@ -12,6 +12,7 @@ from online_models.linear_scorer import LinearScorer
 from online_models.logistic import OnlineLogisticRegression
 from online_models.protocols import PropensityModel
 from schemas import topics
+from schemas.base import fault_of
 from schemas.learning import ModelSnapshot, ServingVersion
 from stream.lead.labels import MODEL as P_CONVERT
 
@@ -40,10 +41,8 @@ def _read(key: str, value: bytes, kind: type[_Record]) -> _Record:
     try:
         record = _RECORD.validate_json(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the record"
         raise ModelFormatError(
-            f"record {key[:128]!r} is broken: {field:.128}: {first['msg']}; what was there stays"
+            f"record {key[:128]!r} is broken: {fault_of(error)}; what was there stays"
         ) from None
     if not isinstance(record, kind):
         raise ModelFormatError(f"record {key[:128]!r} is a {record.type}; what was there stays")

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from online_models.protocols import PropensityModel
 from schemas import topics
+from schemas.base import fault_of
 from schemas.learning import ModelCheckpoint, TrainingExample
 from stream.lead.outputs import Output
 
@@ -50,9 +51,11 @@ class Learner:
         """Go on from a checkpoint, or begin; raises ValueError if the checkpoint does not fit."""
         if checkpoint is None:
             return cls(name, build(None))
-        document = orjson.loads(checkpoint)
-        _CHECKPOINT.validate_python(document)
-        return cls(name, build(document["state"]), document["next_offset"])
+        try:
+            document = _CHECKPOINT.validate_json(checkpoint)
+        except ValidationError as error:
+            raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
+        return cls(name, build(document.state), document.next_offset)
 
     @property
     def version(self) -> str:
@@ -72,7 +75,10 @@ class Learner:
         if offset < self.next_offset:
             return None
         self.next_offset = offset + 1
-        example = _EXAMPLE.validate_json(value)
+        try:
+            example = _EXAMPLE.validate_json(value)
+        except ValidationError as error:
+            raise ValueError(f"no training example: {fault_of(error)}") from None
         if example.model != self.name:
             return None
         self.model.learn_one(example.x, example.y, example.weight)

@@ -5,6 +5,7 @@ from typing import Annotated, NotRequired
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from schemas.base import fault_of
 from stream.lead.decay import HALF_LIVES_S
 from stream.lead.state import StateFormatError
 
@@ -99,8 +100,6 @@ def _check(adapter: TypeAdapter[StoredState] | TypeAdapter[StoredMeta], value: b
     try:
         adapter.validate_json(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the record"
         raise StateFormatError(
-            f"{what} is broken: {field:.128}: {first['msg']}; run `leadstream state repair`"
+            f"{what} is broken: {fault_of(error)}; run `leadstream state repair`"
         ) from None
