@@ -25,6 +25,10 @@ demo: $(READY) ## see leads being scored live; ARGS="--events 20000 --json" for 
 test: $(READY) ## run the tests; ARGS="-k routing" for some of them
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) ## give every decoder bad input; ARGS="--inputs 1000000 --json" for more of it
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## check style, types, the rooms' walls, and that generated files are fresh
 	$(BIN)/ruff check
@@ -76,6 +80,6 @@ $(READY): pyproject.toml
 	  echo "setting up $(VENV), which is done once and takes about a minute"; \
 	  if [ -e $@ ]; then $(PYTHON) -m venv $(VENV); else $(PYTHON) -m venv --clear $(VENV); fi && \
 	  $(BIN)/python -m pip install --quiet --upgrade pip && \
-	  $(BIN)/python -m pip install --quiet --editable '.[test,lint]' && \
+	  $(BIN)/python -m pip install --quiet --editable '.[test,lint,fuzz]' && \
 	  touch $@; \
 	} >&2

@@ -12,7 +12,8 @@ _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 Weight = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 NotNegative = Annotated[float, Field(ge=0.0)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+"""So many at most that a share of them is told apart from all of them."""
 Row = Annotated[list[Weight], Field(min_length=3, max_length=3)]
 
 

@@ -36,7 +36,7 @@ class LinearScorer:
     def __init__(self, model: str, version: str, snapshot: dict[str, Any]) -> None:
         if snapshot.get("schema") != SNAPSHOT_SCHEMA:
             raise ModelFormatError(
-                f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r}, this "
+                f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r:.40}, this "
                 f"release reads {SNAPSHOT_SCHEMA}; the version in use stays"
             )
         check_snapshot(snapshot)

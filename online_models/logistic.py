@@ -172,7 +172,7 @@ class OnlineLogisticRegression:
         """
         if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != library():
             raise ModelFormatError(
-                f"checkpoint of schema {state.get('schema')!r} by {state.get('library')!r}; this "
+                f"checkpoint of schema {state.get('schema')!r:.40} by {state.get('library')!r:.80}; this "
                 f"release reads {CHECKPOINT_SCHEMA} by {library()!r}: the model is learned anew "
                 "from the examples that are kept"
             )

@@ -89,7 +89,7 @@ class Router:
             return Routed("forward", "accepted", (forward,))
         value = value or b""
         try:
-            event, value = self._validate(value, origin)
+            event, checked = self._validate(value, origin)
             if event["type"] in ACCEPTED_ELSEWHERE:
                 return Routed(event["type"], "accepted", ())
             address, links = self._resolve(event)
@@ -109,7 +109,7 @@ class Router:
             Output(
                 topics.LEAD_EVENTS.name,
                 encode_key(weaker),
-                value
+                checked
                 if erasure
                 else orjson.dumps(
                     {
@@ -123,7 +123,7 @@ class Router:
             )
             for part, weaker in enumerate(links, start=1)
         ]
-        outputs.insert(0, Output(topics.LEAD_EVENTS.name, encode_key(address), value, headers))
+        outputs.insert(0, Output(topics.LEAD_EVENTS.name, encode_key(address), checked, headers))
         return Routed(event["type"], "accepted", tuple(outputs))
 
     def _validate(self, value: bytes, origin: Origin) -> tuple[dict[str, Any], bytes]:

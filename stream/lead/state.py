@@ -119,7 +119,7 @@ class LeadState:
         version = document.get("v") if isinstance(document, dict) else None
         if version != SCHEMA_VERSION:
             raise StateFormatError(
-                f"lead state of schema {version!r}, this leadstream reads {SCHEMA_VERSION}; "
+                f"lead state of schema {version!r:.40}, this leadstream reads {SCHEMA_VERSION}; "
                 "run `leadstream state migrate`"
             )
         try:
@@ -129,7 +129,13 @@ class LeadState:
             )
             values["recent_ids"] = dict(values.get("recent_ids", ()))
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
-            return cls(**values)
+            state = cls(**values)
+            # What a restart needs of a state; `leadstream state check` looks at all of it.
+            if not isinstance(state.lead_id, str) or not isinstance(
+                state.next_due_s, float | int | None
+            ):
+                raise TypeError("lead_id is text, next_due_s a number")
+            return state
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(
                 f"lead state of {document.get('lead_id')!r:.140} is broken ({error!r:.200}); "

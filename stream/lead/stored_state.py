@@ -17,7 +17,8 @@ AtS = Annotated[float, Field(ge=-1e11, le=1e12)]
 Amount = Annotated[float, Field(ge=0.0, le=1e300)]
 Points = Annotated[float, Field(ge=-1e9, le=1e9)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
+Offset = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Counts = Annotated[list[Amount], Field(min_length=_COLUMNS, max_length=_COLUMNS)]
 Address = Annotated[str, Field(min_length=1)]
 
@@ -31,7 +32,7 @@ class StoredState(TypedDict):
     first_at_s: AtS
     landmark_s: AtS
     counts: NotRequired[dict[str, Counts]]
-    offset: NotRequired[int]
+    offset: NotRequired[Offset]
     last_at_s: NotRequired[AtS]
     before_last_s: NotRequired[AtS]
     last_active_s: NotRequired[AtS]
@@ -71,7 +72,7 @@ class StoredMeta(TypedDict):
 
     now_s: AtS
     next_offset: Count
-    sources: dict[str, int]
+    sources: dict[str, Offset]
     versions: dict[str, str]
     recent_s: list[AtS]
 

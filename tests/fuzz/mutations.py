@@ -111,12 +111,12 @@ def _shuffle(records: list[bytes], rng: Random, seeds: Sequence[bytes]) -> None:
 def _changed(record: bytes, rng: Random, blind: Callable[[bytes], bytes]) -> bytes:
     try:
         tree = json.loads(record[1:], object_pairs_hook=_Object)
-    except (ValueError, RecursionError):
+        holder = [tree]
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            _change(holder, rng)
+        return record[:1] + _written(holder[0])
+    except (ValueError, RecursionError):  # not JSON, or too deep for Python's own parser
         return record[:1] + blind(record[1:])
-    holder = [tree]
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        _change(holder, rng)
-    return record[:1] + _written(holder[0])
 
 
 def _change(holder: list[Any], rng: Random) -> None:
@@ -138,7 +138,8 @@ def _change(holder: list[Any], rng: Random) -> None:
         where[index] = (rng.choice(names), where[index][1])
     elif choice == 10:
         other, at = rng.choice(places)
-        value = other[at][1] if isinstance(other, _Object) else other[at]
+        # Written, since a value that is put into itself would have no end.
+        value = _Raw(_written(other[at][1] if isinstance(other, _Object) else other[at]))
         where[index] = (where[index][0], value) if is_pair else value
     else:
         value = where[index][1] if is_pair else where[index]
