@@ -12,7 +12,6 @@ from schemas.base import fault_of
 from schemas.learning import ModelCheckpoint, TrainingExample
 from stream.lead.outputs import Output
 
-
 _EXAMPLE: TypeAdapter[TrainingExample] = topics.TRAINING_EXAMPLES.adapter()
 _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 

@@ -130,17 +130,18 @@ class LeadState:
             values["recent_ids"] = dict(values.get("recent_ids", ()))
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
             state = cls(**values)
-            # What a restart needs of a state; `leadstream state check` looks at all of it.
-            if not isinstance(state.lead_id, str) or not isinstance(
-                state.next_due_s, float | int | None
-            ):
-                raise TypeError("lead_id is text, next_due_s a number")
-            return state
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(
                 f"lead state of {document.get('lead_id')!r:.140} is broken ({error!r:.200}); "
                 "run `leadstream state repair`"
             ) from error
+        # What a restart needs of a state; `leadstream state check` looks at all of it.
+        if isinstance(state.lead_id, str) and isinstance(state.next_due_s, float | int | None):
+            return state
+        raise StateFormatError(
+            "lead state is broken (lead_id is text, next_due_s a number); "
+            "run `leadstream state repair`"
+        )
 
 
 _DEFAULTS: dict[str, Any] = {

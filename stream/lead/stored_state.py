@@ -97,7 +97,9 @@ def check_meta(value: bytes) -> None:
     _check(_META, value, "the partition's own record")
 
 
-def _check(adapter: TypeAdapter[StoredState] | TypeAdapter[StoredMeta], value: bytes, what: str) -> None:
+def _check(
+    adapter: TypeAdapter[StoredState] | TypeAdapter[StoredMeta], value: bytes, what: str
+) -> None:
     try:
         adapter.validate_json(value)
     except ValidationError as error:

@@ -142,7 +142,11 @@ def _fuzz(name: str, runs: int, seed: int, saved: Path, corpus: Path, work: Path
         tally.crashes += counted[CRASHES]
         tally.peak_rss_bytes = max(tally.peak_rss_bytes, counted[PEAK_KB] * 1024)
         tally.outcomes.update(
-            {o: n for o, n in zip(TARGETS[name].outcomes, counted[FIRST_OUTCOME:], strict=False) if n}
+            {
+                o: n
+                for o, n in zip(TARGETS[name].outcomes, counted[FIRST_OUTCOME:], strict=False)
+                if n
+            }
         )
         if ended.returncode == 0:
             break

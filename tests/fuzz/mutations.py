@@ -14,7 +14,8 @@ SEPARATOR = b"\x1e"
 _NUMBERS = [
     b"0", b"-0", b"-0.0", b"1e400", b"-1e400", b"NaN", b"Infinity", b"-Infinity", b"1e308",
     b"-1e308", b"5e-324", b"1e-400", b"9007199254740993", b"9223372036854775807",
-    b"9223372036854775808", b"18446744073709551615", b"18446744073709551616", b"-9223372036854775809",
+    b"9223372036854775808", b"18446744073709551615", b"18446744073709551616",
+    b"-9223372036854775809",
     b"1" * 300, b"9" * 5_000, b"0." + b"0" * 5_000 + b"1", b"1E5", b"01", b"+1", b".5", b"0x10",
     b"253402300800", b"-62135596801", b"1e12",
 ]  # fmt: skip
@@ -93,7 +94,7 @@ def mutate(
 
 
 def _shuffle(records: list[bytes], rng: Random, seeds: Sequence[bytes]) -> None:
-    """Records come twice, not at all, out of order, from elsewhere, or to somewhere else."""
+    """Double, drop, reorder, add or redirect records."""
     place = rng.randrange(len(records))
     match rng.randrange(5):
         case 0 if len(records) < 8:

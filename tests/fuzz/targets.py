@@ -1,8 +1,9 @@
-"""What is fuzzed: every decoder that bytes from outside can reach, with valid inputs to start from."""
+"""What is fuzzed: every decoder that bytes from outside reach, and valid inputs to start from."""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -94,7 +95,9 @@ def events() -> list[dict[str, Any]]:
     }  # fmt: skip
     types = [kind for topic in topics.INPUTS for kind in topic.types()]
     return [
-        event(kind, f"e-{kind}", 60.0 * n, **of, **fields.get(kind, mail if "email" in kind else {}))
+        event(
+            kind, f"e-{kind}", 60.0 * n, **of, **fields.get(kind, mail if "email" in kind else {})
+        )
         for n, kind in enumerate(types)
     ]
 
@@ -107,7 +110,7 @@ def _selector(body: dict[str, Any], flags: int = 0) -> bytes:
 def _route_seeds() -> list[bytes]:
     records = [_selector(body) + orjson.dumps(body) for body in events()]
     keyed = [_selector(body, _KEYED | _REPLAYED) + orjson.dumps(body) for body in events()]
-    pairs = [SEPARATOR.join(two) for two in zip(records, records[1:], strict=False)]
+    pairs = [SEPARATOR.join(two) for two in pairwise(records)]
     return [*records, *keyed, *pairs, SEPARATOR.join(records[:6]), SEPARATOR.join(keyed[-8:])]
 
 

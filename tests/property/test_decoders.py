@@ -29,9 +29,11 @@ TOPICS = [topic.name for topic in topics.INPUTS]
 LITERALS = st.sampled_from(
     [
         b"1e400", b"NaN", b"-0", b"-0.0", b"9223372036854775808", b"1" * 400, b"1e308", b"5e-324",
-        b'"\\ud800"', b'"\\u0000"', b'"\x00"', b'"\xff"', b'"\xc0\xaf"', b'""', b'"' + b"x" * 300 + b'"',
+        b'"\\ud800"', b'"\\u0000"', b'"\x00"', b'"\xff"', b'"\xc0\xaf"', b'""',
+        b'"' + b"x" * 300 + b'"',
         b"null", b"[]", b"{}", b"[" * 199 + b"]" * 199, b"[" * 260 + b"]" * 260, b'{"a":1,"a":2}',
-        b'"0001-01-01T00:00:00+23:59"', b'"9999-12-31T23:59:59-23:59"', b'"a@b.co"', b'"undefined"',
+        b'"0001-01-01T00:00:00+23:59"', b'"9999-12-31T23:59:59-23:59"', b'"a@b.co"',
+        b'"undefined"',
     ]
 )  # fmt: skip
 ANY_JSON = st.recursive(
@@ -59,7 +61,7 @@ def spoiled(draw: st.DrawFn, documents: list[dict[str, Any]]) -> bytes:
     pairs = [(orjson.dumps(name), orjson.dumps(value)) for name, value in document.items()]
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(pairs) - 1))
-        name, value = pairs[place]
+        name, _ = pairs[place]
         match draw(st.sampled_from(["value", "value", "value", "double", "gone"])):
             case "value":
                 pairs[place] = name, draw(LITERAL_OR_JSON)

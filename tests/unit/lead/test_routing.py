@@ -145,9 +145,7 @@ def test_a_dead_letter_of_less_than_the_whole_says_so():
     (letter,) = route(b"x" * 3_000_000).outputs
     body = orjson.loads(letter.value or b"")
     assert b64decode(body["value_base64"]) == b"x" * 1_000_000
-    assert body["message"].endswith(
-        "(of 3000000 bytes, value_base64 holds the first 1000000)"
-    )
+    assert body["message"].endswith("(of 3000000 bytes, value_base64 holds the first 1000000)")
 
 
 def test_an_event_without_a_lead_is_kept_as_it_was_sent():

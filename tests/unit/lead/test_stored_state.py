@@ -69,7 +69,13 @@ def test_a_record_that_cannot_be_read_is_refused_in_few_words(key, value):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("now_s", "x"), ("next_offset", 1e33), ("sources", []), ("versions", {"m": 1}), ("recent_s", 1)],
+    [
+        ("now_s", "x"),
+        ("next_offset", 1e33),
+        ("sources", []),
+        ("versions", {"m": 1}),
+        ("recent_s", 1),
+    ],
 )
 def test_a_partitions_own_record_is_looked_at_whole(changelog, field, value):
     document = orjson.loads(changelog[META_KEY]) | {field: value}
