@@ -173,8 +173,8 @@ class OnlineLogisticRegression:
         if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != library():
             raise ModelFormatError(
                 f"checkpoint of schema {state.get('schema')!r:.40} by "
-                f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by {library()!r}: the model is learned anew "
-                "from the examples that are kept"
+                f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by "
+                f"{library()!r}: the model is learned anew from the examples that are kept"
             )
         check_checkpoint(state)
         model = cls(**parameters)
