@@ -28,6 +28,9 @@ test: $(READY) ## run the tests; ARGS="-k routing" for some of them
 .PHONY: faults
 faults: $(READY) ## kill workers and brokers under load, then check; ARGS="--kills 100 --broker-kills 20"
 	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+.PHONY: fuzz
+fuzz: $(READY) ## give every decoder bad input; ARGS="--inputs 1000000 --json" for more of it
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## check style, types, the rooms' walls, and that generated files are fresh
@@ -81,6 +84,6 @@ $(READY): pyproject.toml
 	  echo "setting up $(VENV), which is done once and takes about a minute"; \
 	  if [ -e $@ ]; then $(PYTHON) -m venv $(VENV); else $(PYTHON) -m venv --clear $(VENV); fi && \
 	  $(BIN)/python -m pip install --quiet --upgrade pip && \
-	  $(BIN)/python -m pip install --quiet --editable '.[test,lint]' && \
+	  $(BIN)/python -m pip install --quiet --editable '.[test,lint,fuzz]' && \
 	  touch $@; \
 	} >&2

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from online_models.logistic import CLIP, SNAPSHOT_SCHEMA, ModelFormatError
+from online_models.formats import ModelFormatError, check_snapshot
+from online_models.logistic import CLIP, SNAPSHOT_SCHEMA
 from online_models.protocols import Features
 
 
@@ -19,7 +20,7 @@ class LinearScorer:
     Raises
     ------
     ModelFormatError
-        If the snapshot is of another schema.
+        If the snapshot is of another schema, or broken.
 
     Examples
     --------
@@ -35,9 +36,10 @@ class LinearScorer:
     def __init__(self, model: str, version: str, snapshot: dict[str, Any]) -> None:
         if snapshot.get("schema") != SNAPSHOT_SCHEMA:
             raise ModelFormatError(
-                f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r}, this "
+                f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r:.40}, this "
                 f"release reads {SNAPSHOT_SCHEMA}; the version in use stays"
             )
+        check_snapshot(snapshot)
         self.model = model
         self.version = version
         self.positives: int = snapshot["positives"]

@@ -6,20 +6,28 @@ from typing import Any
 import river
 from river import linear_model, optim, preprocessing
 
+from online_models.formats import LARGEST, ModelFormatError, check_checkpoint
 from online_models.protocols import Features
+
+__all__ = [
+    "CHECKPOINT_SCHEMA",
+    "CLIP",
+    "LARGEST",
+    "SNAPSHOT_SCHEMA",
+    "ModelFormatError",
+    "OnlineLogisticRegression",
+    "is_scaled",
+    "library",
+]
 
 SNAPSHOT_SCHEMA = 1
 CHECKPOINT_SCHEMA = 1
-LARGEST = 1e100
-"""Numbers are taken no larger than this: an infinite variance would undo the model."""
+LARGEST_WEIGHT = 1e6
+"""An example stands for no more than this many like it."""
 CLIP = 5.0
 """Standardised values are kept within this many standard deviations."""
 
 _SCALED_AS_THEY_ARE = ("count:", "count_1d:", "count_7d:")
-
-
-class ModelFormatError(ValueError):
-    """A stored model does not fit this release; the former one stays in use."""
 
 
 def library() -> str:
@@ -98,7 +106,7 @@ class OnlineLogisticRegression:
             kept = {k: v for k, v in z.items() if k in known}
             self.ignored_features += len(z) - len(kept)
             z = kept
-        self._regression.learn_one(z, y, w=weight)
+        self._regression.learn_one(z, y, w=min(weight, LARGEST_WEIGHT))
         if y:
             self.positives += 1
         else:
@@ -160,14 +168,15 @@ class OnlineLogisticRegression:
         Raises
         ------
         ModelFormatError
-            If the checkpoint is of another schema or River version.
+            If the checkpoint is of another schema or River version, or broken.
         """
         if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != library():
             raise ModelFormatError(
-                f"checkpoint of schema {state.get('schema')!r} by {state.get('library')!r}; this "
-                f"release reads {CHECKPOINT_SCHEMA} by {library()!r}: the model is learned anew "
-                "from the examples that are kept"
+                f"checkpoint of schema {state.get('schema')!r:.40} by "
+                f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by "
+                f"{library()!r}: the model is learned anew from the examples that are kept"
             )
+        check_checkpoint(state)
         model = cls(**parameters)
         model.positives, model.negatives = state["positives"], state["negatives"]
         model.ignored_features = state["ignored_features"]

@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
 )
 
@@ -20,12 +21,17 @@ _RFC3339_PATTERN = (
     r"([Zz]|[+-][0-9]{2}:[0-5][0-9])$"
 )
 _RFC3339 = re.compile(_RFC3339_PATTERN)
+_MAX_TIMESTAMP_CHARACTERS = 64  # the pattern knows no end of decimals
 
 
 def _parse_rfc3339(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+    if (
+        not isinstance(value, str)
+        or len(value) > _MAX_TIMESTAMP_CHARACTERS
+        or not _RFC3339.fullmatch(value)
+    ):
         raise ValueError(
             "give an RFC 3339 date and time with an offset, like 2026-03-01T09:30:00Z "
             "or 2026-03-01T10:30:00+01:00"
@@ -65,3 +71,10 @@ class Message(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+
+def fault_of(error: ValidationError) -> str:
+    """Return the first fault of a message, its field and what is wrong, without the value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"])) or "the record"
+    return f"{field:.128}: {first['msg']:.256}"

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import ValidationError
 
 from online_models.linear_scorer import LinearScorer
 from online_models.logistic import ModelFormatError, OnlineLogisticRegression, library
@@ -21,20 +21,6 @@ log = structlog.get_logger(__name__)
 
 SNAPSHOT_KEY = re.compile(r"[a-z0-9_]{1,64}/(?:serving|pin|\d{1,18})", re.ASCII)
 _ROLES = frozenset({"serving", "pin"})
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class LinearState(BaseModel):
-    """What a linear scorer computes with; a snapshot that lacks it or has no numbers is refused."""
-
-    model_config = ConfigDict(strict=True)
-
-    positives: Count
-    negatives: Count
-    intercept: FiniteFloat
-    numeric: dict[str, Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]]
-    plain: dict[str, FiniteFloat]
 
 
 def build_model(state: Mapping[str, Any] | None) -> PropensityModel:
@@ -159,7 +145,6 @@ def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
             count_refused(key, "library", remedy)
             return None
         scorer = LinearScorer(model, version, document.state)
-        LinearState.model_validate(document.state)
     except ModelFormatError as error:
         count_refused(key, "schema", str(error)[:300])
         return None

@@ -10,7 +10,7 @@ from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.house import House
 from stream.lead.outputs import Output
 from stream.lead.partition import META_KEY, Partition
-from stream.lead.state import SCHEMA_VERSION, StateFormatError
+from stream.lead.state import SCHEMA_VERSION, StateFormatError, upgraded
 from stream.lead.stored_form import (
     decode_document,
     decode_state,
@@ -19,6 +19,7 @@ from stream.lead.stored_form import (
     offset_of,
     read_row,
 )
+from stream.lead.stored_state import check_meta, check_state
 from stream.models import SnapshotStore
 from stream.settings import Settings
 from stream.stored_states import latest_states, partitions_of
@@ -45,9 +46,11 @@ async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
     for number in range(await partitions_of(settings, topics.LEAD_STATES)):
         for key, value in (await latest_states(settings, number)).items():
             try:
+                document = decode_document(value)
                 if key == META_KEY:
-                    decode_document(value)
+                    check_meta(document)
                 else:
+                    check_state(upgraded(document))
                     decode_state(value)
                     readable += 1
             except StateFormatError as error:

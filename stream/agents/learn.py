@@ -132,7 +132,11 @@ class LearnWorker:
         return self._learner
 
     def _learn(self, learner: Learner, record: Any) -> None:
-        learned = learner.learn(record.value, record.offset)
+        try:
+            learned = learner.learn(record.value, record.offset)
+        except ValueError as error:
+            log.warning("a record is passed over", offset=record.offset, error=str(error))
+            return
         if learned is None:
             return
         y, p_convert = learned

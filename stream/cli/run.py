@@ -199,7 +199,7 @@ def _key_and_time(line: bytes) -> tuple[bytes | None, float | None]:
         event = orjson.loads(line)
         key = event.get("lead_id") or event.get("anonymous_id")
         return (key.encode() if key else None), epoch_s(event["occurred_at"])
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None, None  # it will be a dead letter, and route says why
 
 

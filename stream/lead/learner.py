@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from online_models.protocols import PropensityModel
 from schemas import topics
+from schemas.base import fault_of
+from schemas.learning import ModelCheckpoint, TrainingExample
 from stream.lead.outputs import Output
+
+_EXAMPLE: TypeAdapter[TrainingExample] = topics.TRAINING_EXAMPLES.adapter()
+_CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
 class Restorer(Protocol):
@@ -44,8 +50,11 @@ class Learner:
         """Go on from a checkpoint, or begin; raises ValueError if the checkpoint does not fit."""
         if checkpoint is None:
             return cls(name, build(None))
-        document = orjson.loads(checkpoint)
-        return cls(name, build(document["state"]), document["next_offset"])
+        try:
+            document = _CHECKPOINT.validate_json(checkpoint)
+        except ValidationError as error:
+            raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
+        return cls(name, build(document.state), document.next_offset)
 
     @property
     def version(self) -> str:
@@ -56,15 +65,23 @@ class Learner:
         """Learn from one example; return its label and what had been predicted.
 
         An example learned before is passed over, and None returned.
+
+        Raises
+        ------
+        ValueError
+            If the record is no training example; it counts as done, and taught nothing.
         """
         if offset < self.next_offset:
             return None
-        example = orjson.loads(value)
         self.next_offset = offset + 1
-        if example["model"] != self.name:
+        try:
+            example = _EXAMPLE.validate_json(value)
+        except ValidationError as error:
+            raise ValueError(f"no training example: {fault_of(error)}") from None
+        if example.model != self.name:
             return None
-        self.model.learn_one(example["x"], example["y"], example["weight"])
-        return example["y"], example["p_convert"]
+        self.model.learn_one(example.x, example.y, example.weight)
+        return example.y, example.p_convert
 
     def snapshot(self) -> list[Output]:
         """Return the records that publish this version and make it serve."""

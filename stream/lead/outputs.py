@@ -16,6 +16,9 @@ SOURCE = "/leadstream"
 MAX_MESSAGE_CHARACTERS = 500
 MAX_FIELD_CHARACTERS = 200
 
+_FIRST_S = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_S = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -57,11 +60,14 @@ def decode_key(key: bytes | None) -> str:
 
 
 def rfc3339(at_s: float) -> str:
-    """Return epoch seconds as RFC 3339 in UTC, to the microsecond.
+    """Return epoch seconds as RFC 3339 in UTC, to the microsecond; of the years 1 to 9999.
+
+    A valid time with an offset can lie a day outside of what UTC can say: it is brought inside.
 
     >>> rfc3339(0.5)
     '1970-01-01T00:00:00.500000Z'
     """
+    at_s = max(_FIRST_S, min(_LAST_S, at_s))
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
@@ -105,7 +111,7 @@ def dead_letter(
     message: str,
     detail: str | None = None,
 ) -> Output:
-    """Return a refused record, whole, with the reason why.
+    """Return a refused record, whole where it is not too large, with the reason why.
 
     What the sender wrote is sealed, since it may be personal.
 

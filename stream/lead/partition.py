@@ -27,6 +27,7 @@ from stream.lead.stored_form import (
     offset_of,
     read_row,
 )
+from stream.lead.stored_state import check_meta
 
 META_KEY = b"\x00partition"
 """Key of the changelog record that holds what belongs to the partition and to no lead."""
@@ -474,9 +475,10 @@ class Partition:
     def _restore_meta(self, offset: int, document: dict[str, Any]) -> None:
         if document.get("v") != META_VERSION:
             raise StateFormatError(
-                f"of schema {document.get('v')!r}, this leadstream reads {META_VERSION}; "
+                f"of schema {document.get('v')!r:.40}, this leadstream reads {META_VERSION}; "
                 "run the release that wrote it, or a later one"
             )
+        check_meta(document)
         if offset >= self.next_offset:
             self._set_meta(document)
 

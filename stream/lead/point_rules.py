@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -107,9 +108,8 @@ class PointRules(BaseModel):
     def _makes_sense(self) -> "PointRules":
         if self.min_points >= self.max_points:
             raise ValueError("min_points must be below max_points")
-        names = [r.name for r in self.rule]
-        for name in names:
-            if names.count(name) > 1:
+        for name, count in Counter(r.name for r in self.rule).items():
+            if count > 1:
                 raise ValueError(f"two rules are named {name!r}; rename one")
         return self
 
@@ -145,8 +145,8 @@ def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RulesFileError(f"{file_name}: not TOML: {error}. Mend the line.") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
+        raise RulesFileError(f"{file_name}: not TOML: {error!s:.200}. Mend the line.") from None
     try:
         return PointRules.model_validate(document)
     except ValidationError as error:
@@ -154,12 +154,15 @@ def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:
         loc = first["loc"]
         line = _line_of(text, loc) if loc else _last_line_with(text, first["msg"])
         field = ".".join(str(p) for p in loc[2:] if p != "is") or ".".join(map(str, loc)) or "file"
-        given = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        value, given = first["input"], ""
+        # Python writes no integer of thousands of digits.
+        if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 2**64):
+            given = f" = {value!r:.80}"
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = f"there is no such field; known here: {', '.join(_known(loc))}"
         raise RulesFileError(
-            f"{file_name}, line {line}: {field}{given}: {message}. "
+            f"{file_name}, line {line}: {field:.128}{given}: {message:.500}. "
             "Mend the line, or run with the default rules."
         ) from None
 

@@ -99,7 +99,7 @@ class Router:
             return Routed("forward", "accepted", (forward,))
         value = value or b""
         try:
-            event, value = self._validate(value, origin)
+            event, checked = self._validate(value, origin)
             if event["type"] in ACCEPTED_ELSEWHERE:
                 return Routed(event["type"], "accepted", ())
             address, links = self._resolve(event)
@@ -116,7 +116,7 @@ class Router:
                 detail=refusal.detail,
             )
             return Routed("refused", refusal.reason, (letter,))
-        outputs = tuple(_log_records(event, value, address, links, headers))
+        outputs = tuple(_log_records(event, checked, address, links, headers))
         return Routed(event["type"], "accepted", outputs)
 
     def check(self, value: bytes, origin: Origin) -> tuple[dict[str, Any], str | None]:
@@ -197,6 +197,13 @@ class Router:
             if is_ours and isinstance(given, str):
                 event.setdefault("email_hash", given)
             value = orjson.dumps(event)
+            if len(value) > MAX_VALUE_BYTES:
+                raise Refusal(
+                    "too_large",
+                    None,
+                    f"{len(value)} bytes with its email addresses hashed, at most "
+                    f"{MAX_VALUE_BYTES}; send long content by reference",
+                )
         return event, value
 
     def _without_emails(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -245,6 +252,9 @@ def _log_records(
 def _refusal(error: ValidationError, topic: str) -> Refusal:
     first = error.errors(include_url=False)[0]
     kind, message = first["type"], first["msg"].removeprefix("Value error, ")
+    if kind == "json_invalid":  # it is JSON, for it was parsed before
+        message = "nested more than 200 deep; flatten it, or send the inner part as text"
+        return Refusal("bad_value", None, message)
     # A discriminated union puts the type in front of the field.
     loc = [str(p) for p in first["loc"]]
     if kind == "union_tag_not_found":

@@ -126,12 +126,19 @@ class LeadState:
             )
             values["recent_ids"] = dict(values.get("recent_ids", ()))
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
+            state = cls(**values)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(
-                f"lead state of {document.get('lead_id')!r} is broken ({error!r}); "
+                f"lead state of {document.get('lead_id')!r:.140} is broken ({error!r:.200}); "
                 "run `leadstream state repair`"
             ) from error
+        # What a restart needs of a state; `leadstream state check` looks at all of it.
+        if isinstance(state.lead_id, str) and isinstance(state.next_due_s, float | int | None):
+            return state
+        raise StateFormatError(
+            "lead state is broken (lead_id is text, next_due_s a number); "
+            "run `leadstream state repair`"
+        )
 
 
 def upgraded(document: dict[str, Any]) -> dict[str, Any]:
@@ -145,13 +152,13 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
     StateFormatError
         If it is of no known schema.
     """
-    version: Any = document.get("v")
-    while version in _UPGRADES:
+    version: Any = document.get("v") if isinstance(document, dict) else None
+    while isinstance(version, int) and version in _UPGRADES:
         document = _UPGRADES[version](document)
         version = document["v"]
     if version != SCHEMA_VERSION:
         raise StateFormatError(
-            f"lead state of schema {version!r}, this leadstream reads 1 to {SCHEMA_VERSION}; "
+            f"lead state of schema {version!r:.40}, this leadstream reads 1 to {SCHEMA_VERSION}; "
             "run the release that wrote it, or a later one"
         )
     return document

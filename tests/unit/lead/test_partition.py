@@ -375,3 +375,17 @@ def test_only_lately_touched_leads_stay_open():
     table.close_surplus()
     table.close_surplus()
     assert table["c"] is not first or table["c"].lead_id == "c"
+
+
+@pytest.mark.parametrize("kind", ["consent", "erasure", "page_view", "lead_merge"])
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_time_before_the_first_that_utc_can_say_stops_nothing(kind, replayed):
+    stream = LeadStream(replayed=replayed)
+    stream.send(event("activity", "a", lead_id="L"))
+    fields = {"purpose": "email", "granted": True, "into_lead_id": "M", "url": "/"}
+    first = event(kind, "first", lead_id="L", **fields)
+    stream.send(orjson.dumps(first | {"occurred_at": "0001-01-01T00:00:00+23:59"}))
+    stream.send(event("activity", "b", 60.0, lead_id="L"))
+    assert stream.lead("L").events == {"consent": 3, "erasure": 1}.get(kind, 2)
+    for body in stream.bodies(topics.LEAD_SCORES):
+        topics.LEAD_SCORES.adapter().validate_json(orjson.dumps(body))

@@ -80,3 +80,21 @@ def test_conditions_hold_for_what_they_say_and_nothing_else(test, passes, fails)
     condition = Condition.model_validate(test)
     assert all(condition.holds(value) for value in passes)
     assert not any(condition.holds(value) for value in fails)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9" * 5_000, "0x" + "f" * 5_000, "[" * 50_000, "inf", "nan", '"' + "x" * 100_000 + '"',
+        "{ " + ".".join("a" * 500) + " = 1 }", "[[[[1]]]]", "1979-05-27",
+    ],
+    ids=lambda value: value[:8],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "field", ["points", "max_points", "name", "where", "min_points", "a" * 500]
+)
+def test_whatever_stands_there_ends_in_a_short_sentence(field, value):
+    text = EVENT_RULE.replace("points = 1\n", "") if field == "points" else EVENT_RULE
+    with pytest.raises(RulesFileError) as error:
+        parse_point_rules(f"{text}\n{field} = {value}\n")
+    assert len(str(error.value)) < 2_000

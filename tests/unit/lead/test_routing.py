@@ -55,6 +55,21 @@ REFUSED: dict[str, tuple[Any, str, str, str | None]] = {
     "a list": (b"[]", "page-views", "bad_value", None),
     "null": (b"null", "crm-updates", "bad_value", None),
     "too deep": (raw("context", b"[" * 900 + b"]" * 900), "page-views", "bad_value", None),
+    "a mark before it": (b"\xef\xbb\xbf" + orjson.dumps(VIEW), "page-views", "not_json", None),
+    "UTF-16": (orjson.dumps(VIEW).decode().encode("utf-16"), "page-views", "not_json", None),
+    "far too deep": (raw("context", b"[" * 100_000), "page-views", "not_json", None),
+    "too deep where nobody looks": (
+        raw("title", b'"t","theirs":' + b"[" * 250 + b"]" * 250), "page-views", "bad_value", None,
+    ),
+    "number of 300 KB": (raw("duration_s", b"9" * 300_000), "page-views", "not_json", None),
+    "id of 300 digits": (raw("event_id", b"9" * 300), "page-views", "bad_value", "event_id"),
+    "time of 900 KB": (
+        VIEW | {"occurred_at": f"2026-01-01T00:00:00.{'1' * 900_000}Z"}, "page-views",
+        "bad_value", "occurred_at",
+    ),
+    "larger once addresses are hashed": (
+        FORM | {"lead_id": "L", "text": "a@b.co " * 100_000}, "form-fills", "too_large", None,
+    ),
     "another topic's": (VIEW, "form-fills", "unknown_type", "type"),
     "another topic's of many": (VIEW, "crm-updates", "unknown_type", "type"),
     "control record": (VIEW | {"type": "tick"}, "crm-updates", "unknown_type", "type"),
@@ -157,6 +172,32 @@ def test_an_event_of_the_log_goes_to_its_lead_again_though_its_address_is_a_hash
 
 
 @pytest.mark.parametrize(
+    ("event", "topic"), [(e, t) for e, t, _, _ in REFUSED.values()], ids=REFUSED.keys()
+)
+def test_a_dead_letter_is_no_larger_than_kafka_takes(event, topic):
+    value = event if isinstance(event, bytes | None) else orjson.dumps(event)
+    routed = Router(KEY).route(b"k" * 2_000_000, value, Origin(topic, 3, 17, NOW_S))
+    (letter,) = routed.outputs
+    body = orjson.loads(letter.value or b"")
+    assert b64decode(body["value_base64"]) == (value or b"")[:MAX_VALUE_BYTES]
+    assert len(letter.key) + len(letter.value or b"") < 1_400_000
+    assert len(body["message"]) < 600
+
+
+def test_a_dead_letter_of_less_than_the_whole_says_so():
+    (letter,) = route(b"x" * 3_000_000).outputs
+    body = orjson.loads(letter.value or b"")
+    assert b64decode(body["value_base64"]) == b"x" * 1_000_000
+    assert body["message"].endswith("(of 3000000 bytes, value_base64 holds the first 1000000)")
+
+
+def test_an_event_without_a_lead_is_kept_as_it_was_sent():
+    value = orjson.dumps(FORM | {"text": "I am jane@example.com"})
+    (letter,) = route(value, "form-fills").outputs
+    assert b64decode(orjson.loads(letter.value or b"")["value_base64"]) == value
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"occurred_at": "2026-01-01T02:00:00+02:00"},
@@ -166,6 +207,11 @@ def test_an_event_of_the_log_goes_to_its_lead_again_though_its_address_is_a_hash
         {"duration_s": 3},
         {"url": "not a url", "title": "日本 🎉", "their_own": {"deep": [1, None]}},
         {"title": "x" * 100_000},
+        {"duration_s": 1e308},
+        {"event_id": "a\x00b\n\u202e"},
+        {"context": {str(n): n for n in range(50_000)}},
+        {"occurred_at": "2026-01-02T02:40:00+23:59"},
+        {"occurred_at": "0001-01-01T00:00:00Z"},
         {"context": {"ip": "1.2.3.4", "campaign": {"name": "c"}}},
     ],
 )

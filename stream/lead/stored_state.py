@@ -1,0 +1,109 @@
+"""What stored states must look like: read whole, so that a fault is found before it is needed."""
+
+from typing import Annotated, Any, NotRequired
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from schemas.base import fault_of
+from stream.lead.decay import HALF_LIVES_S
+from stream.lead.state import StateFormatError
+
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_COLUMNS = 1 + len(HALF_LIVES_S)
+
+AtS = Annotated[float, Field(ge=-1e11, le=1e12)]
+"""Epoch seconds; beyond these no calendar goes, and powers of two end."""
+Amount = Annotated[float, Field(ge=0.0, le=1e300)]
+Points = Annotated[float, Field(ge=-1e9, le=1e9)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Offset = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Counts = Annotated[list[Amount], Field(min_length=_COLUMNS, max_length=_COLUMNS)]
+Address = Annotated[str, Field(min_length=1)]
+
+
+@with_config({**_STRICT, "extra": "forbid"})
+class StoredState(TypedDict):
+    """A lead state in the changelog, as ``LeadState.to_json`` returns it."""
+
+    v: int
+    lead_id: Address
+    first_at_s: AtS
+    landmark_s: AtS
+    counts: NotRequired[dict[str, Counts]]
+    offset: NotRequired[Offset]
+    last_at_s: NotRequired[AtS]
+    before_last_s: NotRequired[AtS]
+    last_active_s: NotRequired[AtS]
+    last_kind: NotRequired[str]
+    events: NotRequired[Count]
+    sessions: NotRequired[Count]
+    last_web_s: NotRequired[AtS]
+    dwell_s: NotRequired[Amount]
+    pages: NotRequired[list[Count]]
+    attributes: NotRequired[dict[str, bool | float | str]]
+    stage: NotRequired[str | None]
+    stage_at_s: NotRequired[AtS]
+    consent: NotRequired[dict[str, tuple[bool, AtS]]]
+    profile_at_s: NotRequired[AtS]
+    ledger: NotRequired[dict[str, tuple[Points, AtS]]]
+    recent_ids: NotRequired[list[tuple[int, AtS]]]
+    samples: NotRequired[list[tuple[AtS, Probability, dict[str, float | str]]]]
+    sampled_of: NotRequired[Count]
+    outcome: NotRequired[str | None]
+    outcome_at_s: NotRequired[AtS]
+    score: NotRequired[float | None]
+    p_convert: NotRequired[Probability | None]
+    model_version: NotRequired[str]
+    tier: NotRequired[str | None]
+    triggered_s: NotRequired[dict[str, AtS]]
+    decisions: NotRequired[dict[str, tuple[str, str, AtS, AtS]]]
+    absence_due_s: NotRequired[AtS | None]
+    journey: NotRequired[list[tuple[AtS, str, float]]]
+    overflows: NotRequired[Count]
+    forward_to: NotRequired[Address | None]
+    next_due_s: NotRequired[AtS | None]
+
+
+@with_config(_STRICT)
+class StoredMeta(TypedDict):
+    """What belongs to a partition and to no lead."""
+
+    now_s: AtS
+    next_offset: Count
+    sources: dict[str, Offset]
+    versions: dict[str, str]
+    recent_s: list[AtS]
+
+
+_STATE = TypeAdapter(StoredState)
+_META = TypeAdapter(StoredMeta)
+
+
+def check_state(document: Any) -> None:
+    """Read a stored lead state whole, which a restart has no time for.
+
+    Raises
+    ------
+    StateFormatError
+        With the field at fault.
+    """
+    _check(_STATE, document, "lead state")
+
+
+def check_meta(document: Any) -> None:
+    """Read a partition's own record whole; raises StateFormatError with the field at fault."""
+    _check(_META, document, "the partition's own record")
+
+
+def _check(
+    adapter: TypeAdapter[StoredState] | TypeAdapter[StoredMeta], document: Any, what: str
+) -> None:
+    try:
+        adapter.validate_json(orjson.dumps(document))
+    except ValidationError as error:
+        raise StateFormatError(
+            f"{what} is broken: {fault_of(error)}; run `leadstream state repair`"
+        ) from None

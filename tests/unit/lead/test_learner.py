@@ -1,0 +1,65 @@
+import orjson
+import pytest
+from decoder_checks import EXAMPLE
+
+from stream.lead.learner import Learner
+from stream.models import P_CONVERT, build_model
+
+
+def learner():
+    return Learner(P_CONVERT, build_model(None))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, b"", b"null", b"[]", b"{}", b"\xff", b"[" * 100_000,
+        orjson.dumps(EXAMPLE | {"x": {"age": None}}), orjson.dumps(EXAMPLE | {"x": []}),
+        orjson.dumps(EXAMPLE | {"weight": -1.0}), orjson.dumps(EXAMPLE | {"y": "yes"}),
+    ],
+)  # fmt: skip
+def test_what_is_no_example_is_refused_once_and_teaches_nothing(value):
+    one, other = learner(), learner()
+    with pytest.raises(ValueError, match="no training example"):
+        one.learn(value, 0)
+    assert one.learn(value, 0) is None
+    for each in (one, other):
+        each.learn(orjson.dumps(EXAMPLE), 1)
+    assert one.checkpoint() == other.checkpoint()
+
+
+def test_a_refusal_tells_no_values():
+    secret = orjson.dumps(EXAMPLE | {"x": {"attribute:name": ["Jane"]}})
+    with pytest.raises(ValueError, match="no training example") as error:
+        learner().learn(secret, 0)
+    assert "Jane" not in str(error.value)
+
+
+def test_no_example_outweighs_a_million():
+    heavy = learner()
+    heavy.learn(orjson.dumps(EXAMPLE | {"weight": 1e308, "x": {"count:a": 1e308}}), 0)
+    heavy.learn(orjson.dumps(EXAMPLE | {"weight": 1e308, "y": False}), 1)
+    assert b"null" not in (heavy.checkpoint().value or b"")
+
+
+@pytest.mark.parametrize("missing", ["state", "next_offset", "model"])
+def test_a_checkpoint_that_lacks_something_is_refused(missing):
+    document = orjson.loads(learner().checkpoint().value or b"")
+    del document[missing]
+    with pytest.raises(ValueError, match=missing):
+        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("means", {"age": "x"}), ("vars", {"age": -1.0}), ("weights", []), ("intercept", None),
+        ("squares", {"age": "1"}), ("positives", -1), ("iterations", 0.5),
+        ("weights", {"a": 1e200}),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_with_a_broken_field_names_it(field, value):
+    document = orjson.loads(learner().checkpoint().value or b"")
+    document["state"][field] = value
+    with pytest.raises(ValueError, match=field):
+        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
