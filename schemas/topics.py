@@ -12,6 +12,7 @@ from schemas import (
     crm,
     dead_letters,
     email,
+    erasures,
     feedback,
     forms,
     learning,
@@ -141,7 +142,7 @@ INPUTS = (
 LEAD_FORWARDS = Topic(
     "lead-forwards",
     "lead that the record goes to",
-    (log.LeadMoved, log.Forwarded),
+    (log.LeadMoved, log.Forwarded, log.AliasErased),
     "internal",
     "Histories and events on their way to the lead that they belong to.",
 )
@@ -150,7 +151,7 @@ LEAD_EVENTS = Topic(
     "lead_id (anon:… and email:… for leads not yet named)",
     (
         *(m for t in INPUTS if t is not COSTS for m in t.messages),
-        *(log.Link, log.LeadMoved, log.Forwarded, log.Tick, log.UseModel),
+        *(log.Link, log.LeadMoved, log.Forwarded, log.AliasErased, log.Tick, log.UseModel),
     ),
     "internal",
     "The log that lead states are folded from: valid events, their lead resolved, and control "
@@ -158,7 +159,7 @@ LEAD_EVENTS = Topic(
 )
 LEAD_STATES = Topic(
     "lead-states",
-    "lead_id; one further record a partition",
+    "lead_id; a keyed hash for each erased address; one further record a partition",
     (),
     "internal",
     "Changelog of the lead states, partitioned as lead-events.",
@@ -212,6 +213,14 @@ DEAD_LETTERS = Topic(
     "Refused events, whole, with a typed reason.",
     retention_s=30 * DAY_S,
 )
+ERASURES = Topic(
+    "erasures",
+    "keyed hash of the lead",
+    (erasures.LeadErased,),
+    "output",
+    "Leads that were forgotten, unnamed, and what of them ends later.",
+    retention_s=1_100 * DAY_S,
+)
 
 TOPICS = (
     *INPUTS,
@@ -224,4 +233,5 @@ TOPICS = (
     MODEL_SNAPSHOTS,
     MODEL_CHECKPOINTS,
     DEAD_LETTERS,
+    ERASURES,
 )

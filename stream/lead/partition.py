@@ -8,6 +8,7 @@ import orjson
 
 from schemas import topics
 from stream.lead import decide
+from stream.lead.erasure import ERASED_PREFIX, Erasures
 from stream.lead.forwarding import Forwarding
 from stream.lead.house import House
 from stream.lead.log_clock import LogClock
@@ -56,6 +57,7 @@ class Partition:
         self.batch = Batch()
         self._clock = LogClock()
         self._timers: list[tuple[float, str]] = []
+        self.erased = Erasures(house.erasure_key)
         self._forwarding = Forwarding(self)
         for key, value in changelog:
             self._restore(key, value)
@@ -81,7 +83,7 @@ class Partition:
             address = (record.key or b"").decode("utf-8", "surrogatepass")
             path: tuple[str, ...] = ()
             # What follows from an event says nothing of the time that the event has not said.
-            is_witness = kind not in {"link", "lead_moved", "forwarded"}
+            is_witness = kind not in {"link", "lead_moved", "forwarded", "alias_erased"}
             if kind == "forwarded":
                 event, path = event["event"], tuple(event["path"])
                 kind = event["type"]
@@ -93,6 +95,10 @@ class Partition:
             self._fire_timers(offset)
             if kind == "lead_moved":
                 self._forwarding.arrive(address, event, at_s, offset)
+            elif kind == "alias_erased":
+                self._forwarding.forget_alias(address, event, at_s, offset)
+            elif kind != "erasure" and self.erased.covers(address, at_s):
+                self._forwarding.stay_away(address, event, path)
             elif at_s < self.now_s - self.house.late_grace_s and kind not in NEVER_TOO_LATE:
                 self._refuse_late(record, origin, kind, event)
             else:
@@ -110,6 +116,8 @@ class Partition:
             state = self.leads.get(address)
             value = None if state is None else orjson.dumps(state.to_json())
             yield encode_key(address), value
+        for hashed in batch.erased:
+            yield self.erased.record(hashed)
         yield META_KEY, orjson.dumps(self.meta())
 
     def meta(self) -> dict[str, Any]:
@@ -169,7 +177,7 @@ class Partition:
             self.batch.events[kind, "repeated"] += 1
             return
         if kind == "erasure":
-            self._forwarding.erase(address, state, event, path, offset, record)
+            self._forwarding.erase(address, state, event, at_s, path, offset, record)
             return
         if state is not None and self._forwarding.settles_here(state, path):
             state = None
@@ -250,6 +258,9 @@ class Partition:
             ) from None
         if key == META_KEY:
             self._restore_meta(document)
+            return
+        if key.startswith(ERASED_PREFIX):
+            self.erased.restore(key, document)
             return
         state = LeadState.from_json(document)
         self.leads[state.lead_id] = state

@@ -16,6 +16,7 @@ MAX_RECENT_IDS = 128
 MAX_JOURNEY = 20
 MAX_DECISIONS = 16
 MAX_PURPOSES = 16
+MAX_ALIASES = 64
 
 
 class StateFormatError(ValueError):
@@ -37,7 +38,8 @@ class LeadState:
 
     Times are epoch seconds of event time. ``offset`` is the last record of the log that was
     applied, so that a record replayed changes nothing. ``next_due_s`` is the earliest timer.
-    ``consent`` holds purpose -> [granted, since]. A state with ``forward_to`` is a forwarding
+    ``consent`` holds purpose -> [granted, since], ``aliases`` the addresses that forward here, so
+    that erasure reaches them. A state with ``forward_to`` is a forwarding
     address and holds nothing else.
     """
 
@@ -74,6 +76,7 @@ class LeadState:
     absence_due_s: float | None = None
     journey: list[list[Any]] = field(default_factory=list)
     overflows: int = 0
+    aliases: list[str] = field(default_factory=list)
     forward_to: str | None = None
     next_due_s: float | None = None
 

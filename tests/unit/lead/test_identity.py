@@ -49,7 +49,7 @@ def test_no_identifier_is_a_missing_field():
 @pytest.mark.parametrize("value", ["anon:v", "email:abc", "\x00partition"])
 def test_addresses_of_our_own_are_no_lead_ids(value):
     for check in (lambda: identity.resolve({"lead_id": value}),
-                  lambda: identity.check_lead_id("into_lead_id", value)):  # fmt: skip
+                  lambda: identity.check_ids({"into_lead_id": value})):  # fmt: skip
         with pytest.raises(identity.IdentityError):
             check()
 
