@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from schemas import topics
 from stream import metrics
 from stream.kafka.clients import new_reader, read_all
+from stream.logs import fault_of
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
@@ -68,7 +69,7 @@ class SnapshotFollower:
                     offset = record.offset + 1
                     self._newest_s = record.timestamp / 1000.0
             except Exception as error:
-                log.warning("snapshots cannot be followed, trying again", error=repr(error))
+                log.warning("snapshots cannot be followed, trying again", error=fault_of(error))
                 await asyncio.sleep(1.0)
             finally:
                 await reader.stop()

@@ -135,7 +135,7 @@ class LeadState:
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise StateFormatError(
-                f"lead state of {document.get('lead_id')!r} is broken ({error!r}); "
+                f"lead state of {document.get('lead_id')!r} is broken ({type(error).__name__}); "
                 "run `leadstream state repair`"
             ) from error
 

@@ -70,6 +70,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "link": RECORD | {"to_lead_id": "lead-7"},
     "lead_moved": RECORD | {"to_lead_id": "lead-7", "path": ["anon:c0ffee"], "state": STATE},
     "forwarded": {"to_lead_id": "lead-7", "path": [], "event": VISIT},
+    "alias_erased": RECORD | {"erased_at_s": 1_772_357_400, "addresses": ["lead-7"]},
     "tick": {"now_s": 1_772_357_400},
     "use_model": VERSION,
     "score_changed": DECIDED
@@ -79,7 +80,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"trigger_id": "t1", "rule": "tier_rose", "expires_at": AT, "is_holdout": False}
     | {"policy": "rules", "policy_version": "1", "action": "call", "action_probability": 0.9}
     | {"candidates": [{"action": "call", "probability": 0.9}]},
-    "training_example": {"model": "p_convert", "lead_id": "lead-7", "p_convert": 0.11}
+    "training_example": {"model": "p_convert", "p_convert": 0.11}
     | {"x": {"views_1d": 2, "industry": "software"}, "y": True, "weight": 1}
     | {"occurred_at": AT, "labelled_at": AT},
     "model_snapshot": VERSION
@@ -91,6 +92,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "dead_letter": {"topic": "page-views", "partition": 0, "offset": 17, "stage": "route"}
     | {"reason": "bad_value", "field": None, "message": "give a number", "received_at": AT}
     | {"value_base64": "e30="},
+    "lead_erased": {"erasure_id": "x1", "lead_hash": "5d41", "addresses": 2, "erased_at": AT}
+    | {"remains": [{"topic": "page-views", "what": "events", "until": None}], "occurred_at": AT},
 }
 EXAMPLES = {name: {"type": name} | example for name, example in EXAMPLES.items()}
 

@@ -94,7 +94,8 @@ def test_folding_the_log_of_two_workers_reproduces_every_output_and_state_to_the
             partition, sent = await fold_log(settings, number, settings.house(), store, until)
             outputs += sent
             folded = {encode_key(a): orjson.dumps(s.to_json()) for a, s in partition.leads.items()}
-            assert states == {**folded, META_KEY: orjson.dumps(partition.meta())}
+            folded |= {META_KEY: orjson.dumps(partition.meta()), **partition.erased.records()}
+            assert states == folded
         assert await _median_delay_s(settings) < 2.0, "scorers were to follow within 2 s"
         for topic in OUTPUTS:
             recorded = await _recorded(settings, topic)
