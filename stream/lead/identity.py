@@ -32,7 +32,7 @@ _DOMAIN = re.compile(
     r"(?:[\w.-]|%(?:25)*[89A-Fa-f][0-9A-Fa-f]){1,253}\.(?:xn--[\w-]{1,59}|[^\W\d_]{2,63})"
 )
 _MOST_LOCAL_CHARACTERS = 192
-_LOOKS_LIKE_URL = re.compile(r"://|^[/?#]|^(?:mailto:|www\.)|[?&][^&]*=|%(?:25)*40")
+_LOOKS_LIKE_URL = re.compile(r"://|^[/?#]|^(?:mailto:|www\.)|[?&][^?&=]{0,64}=|%(?:25)*40")
 _MAY_HIDE_AN_AT = (b"@", b"%40", b"%25", b"\\u")
 _MOST_ENCODINGS = 4
 
