@@ -33,7 +33,6 @@ _DOMAIN = re.compile(
 )
 _MOST_LOCAL_CHARACTERS = 192
 _LOOKS_LIKE_URL = re.compile(r"://|^[/?#]|^(?:mailto:|www\.)|[?&][^?&=]{0,64}=|%(?:25)*40")
-_MAY_HIDE_AN_AT = (b"@", b"%40", b"%25", b"\\u")
 _MOST_ENCODINGS = 4
 
 
@@ -77,7 +76,7 @@ def addresses_of(event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         addresses.append(EMAIL + hashed)
     if anonymous_id is not None:
         # Where a sender's id is an email address, its hash is the address.
-        is_email_too = _HASHED_EMAIL.fullmatch(anonymous_id)
+        is_email_too = anonymous_id.startswith(EMAIL) and _HASHED_EMAIL.fullmatch(anonymous_id)
         addresses.append(anonymous_id if is_email_too else ANONYMOUS + anonymous_id)
     if not addresses:
         raise IdentityError(
@@ -122,7 +121,7 @@ def _check(field: str, value: str) -> None:
 
 def may_hold_email(value: bytes) -> bool:
     """Tell whether JSON may hold an address: an @, or what it can be written as."""
-    return any(sign in value for sign in _MAY_HIDE_AN_AT)
+    return b"@" in value or b"%40" in value or b"%25" in value or b"\\u" in value
 
 
 def is_email(text: str) -> bool:
