@@ -72,7 +72,7 @@ class Forwarding:
     ) -> None:
         """Turn an address into a forwarding address; its history, if any, moves in one piece.
 
-        The lead is told even where there is none, so that its erasure reaches this address.
+        Without one the lead is told all the same, so that its erasure reaches this address.
 
         A visitor known under another name from now on follows the latest name: its former history
         stays with the lead it was given to, and a link older than that name changes nothing. A
@@ -128,8 +128,7 @@ class Forwarding:
             state = None
         if state is None:
             state = LeadState.new(address, at_s)
-        aliases = [*(other.aliases if other else ()), *path]
-        partition.batch.overflows += add_aliases(state, aliases)
+        partition.batch.overflows += add_aliases(state, [*(other.aliases if other else ()), *path])
         # Where a lead was erased since, a history that began before would bring back part of it.
         if other is None or (erased is not None and other.first_at_s <= erased.at_s):
             partition.touch(state, offset)
@@ -184,8 +183,7 @@ class Forwarding:
         lead_hash = self._forget(address, erased)
         told = self._tell(address, aliases, event["event_id"], erased)
         if state is not None or path or address == strongest:
-            audit = lead_erased(lead_hash, 1 + told, event["event_id"], erased)
-            partition.batch.outputs.append(audit)
+            partition.batch.outputs += [lead_erased(lead_hash, 1 + told, event["event_id"], erased)]
         counts["erasure", "applied"] += 1
 
     def forget_alias(
@@ -200,8 +198,12 @@ class Forwarding:
         erased = Erased(event["erased_at_s"], at_s)
         former = partition.erased.get(address)
         is_done = former is not None and at_s <= former.asked_s
-        is_of_another = state is not None and (
-            state.forward_to not in event["addresses"] or state.last_at_s > erased.at_s
+        root, *aliases = event["addresses"]
+        is_of_another = (
+            state is not None
+            and state.forward_to not in aliases
+            # Who was linked to the lead since the erasure is linked to the one that began anew.
+            and (state.forward_to != root or state.last_at_s > erased.at_s)
         )
         if not is_done and not is_of_another:
             self._forget(address, erased)
@@ -211,8 +213,7 @@ class Forwarding:
     def stay_away(self, address: str, event: Mapping[str, Any], path: Sequence[str]) -> None:
         """Drop what happened before its lead was erased; who still points at the lead is told."""
         partition = self._partition
-        erased = partition.erased.get(address)
-        if erased is not None:
+        if (erased := partition.erased.get(address)) is not None:
             self._tell(address, path, event["event_id"], erased)
         partition.batch.events[event["type"], "erased"] += 1
 
@@ -220,8 +221,7 @@ class Forwarding:
         partition = self._partition
         partition.leads.pop(address, None)
         partition.batch.touched[address] = None
-        hashed = partition.erased.add(address, erased)
-        partition.batch.erased[hashed] = None
+        partition.batch.erased[hashed := partition.erased.add(address, erased)] = None
         return hashed
 
     def _tell(self, address: str, aliases: Sequence[str], event_id: str, erased: Erased) -> int:
