@@ -56,6 +56,16 @@ class AliasErased(Message):
     addresses: tuple[str, ...]
 
 
+class ErasuresAdopted(Message):
+    """What another partition knows of erased addresses: keyed hash -> [erased at, asked at].
+
+    Which partition an address belongs to changes with their number, and a hash does not say it.
+    """
+
+    type: Literal["erasures_adopted"] = "erasures_adopted"
+    entries: dict[str, tuple[float, float]]
+
+
 class Tick(Message):
     """The partition's owner says what time it is, so that timers go on while nothing happens."""
 
@@ -69,3 +79,16 @@ class UseModel(Message):
     type: Literal["use_model"] = "use_model"
     model: str
     version: str
+
+
+class LeadLeft(Message):
+    """The lead under this record's key lives in another partition from now on."""
+
+    type: Literal["lead_left"] = "lead_left"
+
+
+class LeadAdopted(Message):
+    """The lead under this record's key lives in this partition from now on, as it was."""
+
+    type: Literal["lead_adopted"] = "lead_adopted"
+    state: JsonObject

@@ -152,6 +152,7 @@ LEAD_EVENTS = Topic(
     (
         *(m for t in INPUTS if t is not COSTS for m in t.messages),
         *(log.Link, log.LeadMoved, log.Forwarded, log.AliasErased, log.Tick, log.UseModel),
+        *(log.LeadLeft, log.LeadAdopted, log.ErasuresAdopted),
     ),
     "internal",
     "The log that lead states are folded from: valid events, their lead resolved, and control "

@@ -106,10 +106,15 @@ class Settings(BaseSettings):
         500, ge=1, description="Records taken from Kafka at once, all partitions together."
     )
     session_timeout_s: Annotated[float, Field(ge=6, le=60)] = Field(
-        10.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
+        8.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
     )
     transaction_timeout_s: Annotated[float, Field(ge=1, le=60)] = Field(
         10.0, description="Seconds after which Kafka ends a dead worker's open transaction."
+    )
+    stall_timeout_s: Annotated[float, Field(ge=1)] = Field(
+        60.0,
+        description="Seconds without progress after which a worker is not ready; after twice as "
+        "long it ends, to be started anew.",
     )
     tick_interval_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
         5.0, description="Seconds between time marks on idle partitions, which timers go by."
@@ -144,6 +149,10 @@ class Settings(BaseSettings):
     )
     session_gap_s: Seconds = Field(
         1_800.0, description="Seconds without a page view that end a session."
+    )
+    lead_retention_s: Annotated[float, Field(gt=0)] = Field(
+        34_560_000.0,
+        description="Seconds without an event after which a lead is forgotten; over horizon_s.",
     )
     warm_at: Score = Field(60.0, description="Score at which a lead becomes warm.")
     hot_at: Score = Field(80.0, description="Score at which a lead becomes hot.")
@@ -217,6 +226,12 @@ class Settings(BaseSettings):
                 f"warm_at = {self.warm_at:g} must be below hot_at = {self.hot_at:g}; "
                 "lower LEADSTREAM_WARM_AT or raise LEADSTREAM_HOT_AT"
             )
+        if self.lead_retention_s < self.horizon_s:
+            raise ValueError(
+                f"lead_retention_s = {self.lead_retention_s:g} must not be below horizon_s = "
+                f"{self.horizon_s:g}, else leads are forgotten before their label is known; raise "
+                "LEADSTREAM_LEAD_RETENTION_S or lower LEADSTREAM_HORIZON_S"
+            )
         return self
 
     def point_rules(self) -> PointRules:
@@ -259,7 +274,17 @@ class Settings(BaseSettings):
             opt_in={p: _countries(getattr(self, f"opt_in_{p}")) for p in GATES},
             email_actions=frozenset(_items(self.email_actions)),
             erasure_key=erasure_key(self.email_key.get_secret_value().encode()),
+            retention_s=self.lead_retention_s,
         )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process what was set here."""
+        changed = {}
+        for name in self.model_fields_set:
+            value = getattr(self, name)
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            changed[f"LEADSTREAM_{name.upper()}"] = str(plain)
+        return changed
 
     def topic(self, name: str) -> str:
         """Return a topic's name in Kafka."""

@@ -2,20 +2,18 @@
 
 import hmac
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from schemas import topics
 from stream.lead.hashing import stable_id
 from stream.lead.outputs import Output, cloud_event, encode_key, rfc3339
+from stream.lead.stored_form import encode_row
 
 ERASED_PREFIX = b"\x00erased/"
 """Begins the changelog keys of erased addresses; their keyed hash follows."""
-ERASED_VERSION = 1
 
 REMAINS: Mapping[str, str] = {
     topics.PAGE_VIEWS.name: "events as they were sent",
@@ -75,6 +73,7 @@ class Erasures:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._entries: dict[str, Erased] = {}
+        self._before: dict[str, Erased | None] = {}
         # Nearly all events are younger than the last erasure: those need no hash.
         self._latest_s = -math.inf
 
@@ -105,13 +104,32 @@ class Erasures:
     def record(self, hashed: str) -> tuple[bytes, bytes]:
         """Return an entry's changelog record."""
         entry = self._entries[hashed]
-        document = {"v": ERASED_VERSION, "erased_at_s": entry.at_s, "asked_at_s": entry.asked_s}
-        return ERASED_PREFIX + hashed.encode(), orjson.dumps(document)
+        document = {"erased_at_s": entry.at_s, "asked_at_s": entry.asked_s}
+        return ERASED_PREFIX + hashed.encode(), encode_row(document, None, 0)
 
     def restore(self, key: bytes, document: Mapping[str, Any]) -> None:
         """Take an entry back from its changelog record."""
         hashed = key.removeprefix(ERASED_PREFIX).decode()
         self._put(hashed, Erased(document["erased_at_s"], document["asked_at_s"]))
+
+    def adopt(self, entries: Mapping[str, Sequence[float]]) -> Iterable[str]:
+        """Take over another partition's entries, hash -> [at, asked]; return their hashes."""
+        for hashed, (at_s, asked_s) in entries.items():
+            self._put(hashed, Erased(at_s, asked_s))
+        return entries
+
+    def committed(self) -> None:
+        """Note that what was added will not be taken back."""
+        self._before = {}
+
+    def rollback(self) -> None:
+        """Take back what was added since the last commit."""
+        for hashed, former in self._before.items():
+            if former is None:
+                del self._entries[hashed]
+            else:
+                self._entries[hashed] = former
+        self._before = {}
 
     def records(self) -> dict[bytes, bytes]:
         """Return all entries as the changelog has them."""
@@ -119,6 +137,7 @@ class Erasures:
 
     def _put(self, hashed: str, erased: Erased) -> None:
         known = self._entries.get(hashed)
+        self._before.setdefault(hashed, known)
         if known is not None:
             erased = Erased(max(known.at_s, erased.at_s), max(known.asked_s, erased.asked_s))
         self._entries[hashed] = erased

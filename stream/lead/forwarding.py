@@ -16,11 +16,12 @@ from stream.lead.erasure import Erased, Erasures, lead_erased
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS, addresses_of
+from stream.lead.lead_table import LeadTable
 from stream.lead.merge import add_aliases
 from stream.lead.outputs import Origin, Output, dead_letter, encode_key, rfc3339
 from stream.lead.records import Batch, Record
 from stream.lead.scoring import Scorer
-from stream.lead.state import LeadState
+from stream.lead.state import LeadState, StateFormatError
 from stream.lead.triggers import Cause
 
 
@@ -28,7 +29,7 @@ class Fold(Protocol):
     """What moving leads needs of the fold that it is a part of."""
 
     house: House
-    leads: dict[str, LeadState]
+    leads: LeadTable
     batch: Batch
     erased: Erasures
 
@@ -113,7 +114,10 @@ class Forwarding:
             partition.batch.events["lead_moved", "repeated"] += 1
             return
         path: Sequence[str] = event["path"]
-        other = None if event["state"] is None else LeadState.from_json(event["state"])
+        try:
+            other = None if event["state"] is None else LeadState.from_json(event["state"])
+        except StateFormatError as error:
+            raise ValueError(f"history of {address!r} cannot be read: {error}") from error
         erased = partition.erased.get(address)
         if erased is not None and at_s <= erased.at_s:
             self.stay_away(address, event, [*path, *(other.aliases if other else ())])
@@ -279,6 +283,7 @@ class Forwarding:
                 "event": event,
             },
         )
+        state.last_active_s = max(state.last_active_s, partition.now_s)  # still in use
         partition.touch(state, offset)
         partition.batch.events[event["type"], "forwarded"] += 1
 

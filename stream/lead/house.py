@@ -87,6 +87,8 @@ class House:
         Actions that reach the lead by email, which consent to email gates.
     erasure_key
         The secret that erased addresses are hashed with.
+    retention_s
+        Leads of which nothing has been heard for this long are forgotten.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -116,3 +118,4 @@ class House:
     opt_in: Mapping[str, frozenset[str]] = field(default_factory=lambda: DEFAULT_OPT_IN)
     email_actions: frozenset[str] = frozenset(EMAIL_ACTIONS)
     erasure_key: bytes = field(default=b"", repr=False)
+    retention_s: float = 400 * DAY_S

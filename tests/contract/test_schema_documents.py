@@ -70,6 +70,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "link": RECORD | {"to_lead_id": "lead-7"},
     "lead_moved": RECORD | {"to_lead_id": "lead-7", "path": ["anon:c0ffee"], "state": STATE},
     "forwarded": {"to_lead_id": "lead-7", "path": [], "event": VISIT},
+    "erasures_adopted": {"entries": {"5d41": [1_772_357_400, 1_772_357_399]}},
     "alias_erased": RECORD | {"erased_at_s": 1_772_357_400, "addresses": ["lead-7"]},
     "tick": {"now_s": 1_772_357_400},
     "use_model": VERSION,

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lead_stream import LeadStream, event
 
 from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.partition import META_KEY
+from stream.lead.stored_form import decode_document
 
 LEADS, VISITORS = ["A", "B", "C", "D"], ["v", "w"]
 LATE_S = [0, 0, 0, 500, 5_000]
@@ -60,7 +60,7 @@ def told(history: list[Any], partitions: int) -> tuple[LeadStream, list[dict[str
 def states(stream: LeadStream) -> dict[str, dict[str, Any]]:
     """Return what the changelogs hold of leads."""
     return {
-        key.decode(): orjson.loads(value)
+        key.decode(): decode_document(value)
         for changelog in stream.changelogs
         for key, value in changelog.items()
         if key != META_KEY and not key.startswith(ERASED_PREFIX)

@@ -5,9 +5,11 @@ import pytest
 from lead_stream import DAY_S, LeadStream, event
 
 from schemas import topics
+from stream.evaluate import LogEntry
 from stream.lead.erasure import ERASED_PREFIX, REMAINS
 from stream.lead.partition import META_KEY
 from stream.lead.state import MAX_ALIASES
+from stream.lead.stored_form import decode_document
 
 PARTITIONS = [1, 5]
 
@@ -196,3 +198,38 @@ def test_erased_addresses_survive_a_restart_as_hashes():
     entries = [k for k in stream.changelogs[0] if k.startswith(ERASED_PREFIX)]
     assert len(entries) == 6
     assert not any(b"anon" in k or k.endswith(b"/L") for k in entries)
+
+
+def test_an_erasure_that_was_taken_back_can_be_done_again():
+    stream = known(LeadStream())
+    partition = stream.partitions[0]
+    before = dict(partition.stored())
+    erasure = orjson.dumps(event("erasure", "x", 10, lead_id="L"))
+    record = LogEntry(len(stream.logs[0]), int(stream.now_s * 1000), b"L", erasure)
+    first = partition.fold([record])
+    partition.changelog(first)
+    partition.rollback()
+    assert dict(partition.stored()) == before
+    again = partition.fold([record])
+    assert again.outputs == first.outputs
+    assert partition.changelog(again)
+    partition.committed()
+    assert dict(partition.stored()) != before
+
+
+def test_another_partition_can_take_over_what_was_erased():
+    stream = LeadStream()
+    erase(stream, 10, lead_id="L")
+    partition, adopter = stream.partitions[0], LeadStream()
+    entries = {
+        key.removeprefix(ERASED_PREFIX).decode(): [d["erased_at_s"], d["asked_at_s"]]
+        for key, row in partition.erased.records().items()
+        for d in (decode_document(row),)
+    }
+    adopted = orjson.dumps({"type": "erasures_adopted", "entries": entries})
+    topics.LEAD_EVENTS.adapter().validate_json(adopted)
+    adopter.append(0, None, adopted, [])
+    assert adopter.partitions[0].erased.records() == partition.erased.records()
+    adopter.restart()
+    adopter.send(event("activity", "a", 0, lead_id="L"))
+    assert adopter.state("L") is None
