@@ -19,8 +19,7 @@ steps = st.one_of(
         st.sampled_from([None, "a@example.com"]), st.sampled_from(LATE_S), st.booleans(),
     ),
     st.tuples(
-        st.just("merge"), st.sampled_from(LEADS), st.sampled_from(LEADS), st.sampled_from(LATE_S),
-        st.booleans(),
+        st.just("merge"), st.sampled_from(LEADS), st.sampled_from(LEADS), st.booleans(),
     ),
     st.tuples(st.just("erase"), st.sampled_from(LEADS), st.sampled_from([None, *VISITORS])),
     st.tuples(st.just("deliver")),
@@ -44,10 +43,10 @@ def told(history: list[Any], partitions: int) -> tuple[LeadStream, list[dict[str
                 ids = {name: value for name, value in named.items() if value}
                 if ids.keys() & {"lead_id", "anonymous_id"}:
                     send(event("form_fill", f"e{number}", now_s - late_s, **ids), deliver=deliver)
-            case ("merge", one, into, late_s, deliver):
+            case ("merge", one, into, deliver):
                 if one != into:
                     ids = {"lead_id": one, "into_lead_id": into}
-                    send(event("lead_merge", f"m{number}", now_s - late_s, **ids), deliver=deliver)
+                    send(event("lead_merge", f"m{number}", now_s, **ids), deliver=deliver)
             case ("erase", lead, visitor):
                 ids = {"lead_id": lead} | ({"anonymous_id": visitor} if visitor else {})
                 send(event("erasure", f"x{number}", now_s, **ids), deliver=False)
@@ -76,11 +75,10 @@ def end_of(held: dict[str, dict[str, Any]], address: str) -> str:
     return address
 
 
-def is_free_of(stream: LeadStream, gone: set[str], *, in_order: bool) -> bool:
+def is_free_of(stream: LeadStream, gone: set[str]) -> bool:
     held = states(stream)
-    # A device that was another lead's before is that lead's business too. And a merge that comes
-    # late, from before its lead was erased, can leave the lead's name for who was merged.
-    named = {a for a in gone if in_order and not a.startswith(("anon:", "email:"))}
+    # A device that was another lead's before is that lead's business too.
+    named = {a for a in gone if not a.startswith(("anon:", "email:"))}
     return (
         not gone & held.keys()
         and not gone & {s.get("forward_to") for s in held.values()}
@@ -90,17 +88,16 @@ def is_free_of(stream: LeadStream, gone: set[str], *, in_order: bool) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(histories, st.sampled_from(LEADS), st.sampled_from([1, 3]))
-@example([("merge", "A", "B", 0, False), ("merge", "B", "A", 0, False)], "A", 1)
-@example([("act", "A", "v", None, 0, True), ("merge", "A", "B", 0, True)], "B", 3)
+@example([("merge", "A", "B", False), ("merge", "B", "A", False)], "A", 1)
+@example([("act", "A", "v", None, 0, True), ("merge", "A", "B", True)], "B", 3)
 def test_an_erased_lead_is_gone_and_a_replay_keeps_it_gone(history, lead, partitions):
     stream, sent = told(history, partitions)
     held = states(stream)
     root = end_of(held, lead)
-    in_order = not any(step[0] == "merge" and step[3] for step in history)
     gone = {lead, root, *(a for a in held if end_of(held, a) == root)}
 
     stream.send(event("erasure", "last", 100.0 * len(history), lead_id=lead))
-    assert is_free_of(stream, gone, in_order=in_order)
+    assert is_free_of(stream, gone)
     assert stream.counts["erasure", "forward_chain"] == 0
 
     for number in range(partitions):
@@ -109,7 +106,7 @@ def test_an_erased_lead_is_gone_and_a_replay_keeps_it_gone(history, lead, partit
     for one in sent:
         stream.send(one, deliver=False)
     stream.deliver()
-    assert is_free_of(stream, gone, in_order=in_order)
+    assert is_free_of(stream, gone)
     for output in stream.outputs[outputs:]:
         if output.topic in {"lead-scores", "nurture-triggers"}:
             assert output.key.decode() not in gone
