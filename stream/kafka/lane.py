@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 FULL_BATCHES = 4
 """Batches waiting for one partition's worker before no more of that partition is fetched."""
+FULL_BYTES = 2 << 20
+"""The same in bytes: what waits is lag in Kafka, not memory here."""
 MAX_BATCH_RECORDS = 1_000
 IDLE_S = 0.2
 ATTEMPTS = 5
@@ -93,16 +95,20 @@ class Lane:
         self.is_restored = False
         self._since_s: float | None = None
         self._waiting_of: Counter[TP] = Counter()
+        self._bytes_of: Counter[TP] = Counter()
         self._full: set[TP] = set()
 
     def put(self, records: Records) -> None:
         """Queue a batch; its partition is not fetched from while several wait."""
         self._waiting.append(records)
-        self._waiting_of[records.tp] += 1
+        tp = records.tp
+        self._waiting_of[tp] += 1
+        self._bytes_of[tp] += records.size_bytes
         self._wake.set()
-        if self._waiting_of[records.tp] >= FULL_BATCHES and records.tp not in self._full:
-            self._full.add(records.tp)
-            self._flow().on_buffer_full(records.tp)
+        is_much = self._waiting_of[tp] >= FULL_BATCHES or self._bytes_of[tp] >= FULL_BYTES
+        if is_much and tp not in self._full:
+            self._full.add(tp)
+            self._flow().on_buffer_full(tp)
 
     def silence_s(self, now_s: float) -> float:
         """Return how long (monotonic seconds) the piece of work under way has taken.
@@ -124,6 +130,7 @@ class Lane:
         """Let go of what waits: it will be fetched again by whoever comes next."""
         self._waiting.clear()
         self._waiting_of.clear()
+        self._bytes_of.clear()
         self._full.clear()
 
     async def start(self, on_crash: Callable[[BaseException], None]) -> None:
@@ -181,13 +188,18 @@ class Lane:
     def _next(self) -> list[Any]:
         """Take what waits as one batch."""
         records: list[Any] = []
-        while self._waiting and len(records) < MAX_BATCH_RECORDS:
+        size_bytes = 0
+        while self._waiting and len(records) < MAX_BATCH_RECORDS and size_bytes < FULL_BYTES:
             batch = self._waiting.popleft()
             records += batch
-            self._waiting_of[batch.tp] -= 1
-            if batch.tp in self._full and self._waiting_of[batch.tp] <= 1:
-                self._full.discard(batch.tp)
-                self._flow().on_buffer_drop(batch.tp)
+            size_bytes += batch.size_bytes
+            tp = batch.tp
+            self._waiting_of[tp] -= 1
+            self._bytes_of[tp] -= batch.size_bytes
+            is_little = self._waiting_of[tp] <= 1 and self._bytes_of[tp] < FULL_BYTES
+            if tp in self._full and is_little:
+                self._full.discard(tp)
+                self._flow().on_buffer_drop(tp)
         return records
 
     def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:

@@ -21,8 +21,11 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from stream.kafka.assignor import StickyByTopic
-from stream.kafka.clients import MAX_REQUEST_BYTES, fetch_max_wait_ms, security
+from stream.kafka.clients import fetch_max_wait_ms, security
 from stream.settings import Settings
+
+FETCH_BYTES = 1 << 20
+"""What one fetch brings of one partition at most, and so what may wait of it in memory."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +33,11 @@ log = structlog.get_logger(__name__)
 class Records(list[Any]):
     """What one fetch brought of one partition: a batch, delivered whole."""
 
-    __slots__ = ("tp",)
+    __slots__ = ("size_bytes", "tp")
 
     def __init__(self, tp: TP, records: Iterable[Any]) -> None:
         super().__init__(records)
+        self.size_bytes = sum(len(r.value or b"") for r in self)
         self.tp = TP(tp.topic, tp.partition)  # aiokafka's own type will not do for Faust
 
 
@@ -82,7 +86,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=settings.max_poll_records,
-            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,  # a larger record comes all the same
             fetch_max_wait_ms=fetch_max_wait_ms(settings),
             # A restore of a million states is no sign of death; heartbeats tell that.
             max_poll_interval_ms=600_000,

@@ -75,7 +75,7 @@ class Process:
         self.ownership = Ownership(make, lambda: flow, self.crashes.append)  # type: ignore[arg-type, return-value]
 
     def deliver(self, tp: TP, *offsets: int) -> None:
-        records = [SimpleNamespace(offset=n) for n in offsets]
+        records = [SimpleNamespace(offset=n, value=b"") for n in offsets]
         self.ownership.deliver(Records(tp, records))
 
 
