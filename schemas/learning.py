@@ -14,12 +14,12 @@ class TrainingExample(Message):
     """A vector that a lead was scored with, and the label that came later.
 
     ``p_convert`` is what was predicted at the time, so that every reported loss is of a
-    prediction made before its label was known.
+    prediction made before its label was known. Whose vector it is is not said, since nothing
+    needs to know; ``x`` holds attributes of the profile all the same.
     """
 
     type: Literal["training_example"] = "training_example"
     model: str
-    lead_id: str
     x: dict[str, FeatureValue]
     y: bool
     weight: Annotated[float, Field(gt=0)]

@@ -21,7 +21,8 @@ class Link(Message):
 class LeadMoved(Message):
     """The history of a lead, on its way to the lead that it now belongs to.
 
-    ``path`` lists the addresses it has passed, which ends chains that turn in a circle.
+    ``path`` lists the addresses it has passed, which ends chains that turn in a circle. Without a
+    ``state`` it only says that these addresses point here from now on.
     """
 
     type: Literal["lead_moved"] = "lead_moved"
@@ -29,7 +30,7 @@ class LeadMoved(Message):
     occurred_at: str
     to_lead_id: str
     path: tuple[str, ...]
-    state: JsonObject
+    state: JsonObject | None
 
 
 class Forwarded(Message):
@@ -39,6 +40,30 @@ class Forwarded(Message):
     to_lead_id: str
     path: tuple[str, ...]
     event: JsonObject
+
+
+class AliasErased(Message):
+    """The lead that this record's key points at was erased, and the key with it.
+
+    Unless it points elsewhere by now than at one of ``addresses``. ``occurred_at`` is when erasure
+    was asked for, ``erased_at_s`` the time up to which events stay away.
+    """
+
+    type: Literal["alias_erased"] = "alias_erased"
+    event_id: str
+    occurred_at: str
+    erased_at_s: float
+    addresses: tuple[str, ...]
+
+
+class ErasuresAdopted(Message):
+    """What another partition knows of erased addresses: keyed hash -> [erased at, asked at].
+
+    Which partition an address belongs to changes with their number, and a hash does not say it.
+    """
+
+    type: Literal["erasures_adopted"] = "erasures_adopted"
+    entries: dict[str, tuple[float, float]]
 
 
 class Tick(Message):

@@ -12,6 +12,7 @@ from schemas import (
     crm,
     dead_letters,
     email,
+    erasures,
     feedback,
     forms,
     learning,
@@ -141,7 +142,7 @@ INPUTS = (
 LEAD_FORWARDS = Topic(
     "lead-forwards",
     "lead that the record goes to",
-    (log.LeadMoved, log.Forwarded),
+    (log.LeadMoved, log.Forwarded, log.AliasErased),
     "internal",
     "Histories and events on their way to the lead that they belong to.",
 )
@@ -150,8 +151,8 @@ LEAD_EVENTS = Topic(
     "lead_id (anon:… and email:… for leads not yet named)",
     (
         *(m for t in INPUTS if t is not COSTS for m in t.messages),
-        *(log.Link, log.LeadMoved, log.Forwarded, log.Tick, log.UseModel),
-        *(log.LeadLeft, log.LeadAdopted),
+        *(log.Link, log.LeadMoved, log.Forwarded, log.AliasErased, log.Tick, log.UseModel),
+        *(log.LeadLeft, log.LeadAdopted, log.ErasuresAdopted),
     ),
     "internal",
     "The log that lead states are folded from: valid events, their lead resolved, and control "
@@ -159,7 +160,7 @@ LEAD_EVENTS = Topic(
 )
 LEAD_STATES = Topic(
     "lead-states",
-    "lead_id; one further record a partition",
+    "lead_id; a keyed hash for each erased address; one further record a partition",
     (),
     "internal",
     "Changelog of the lead states, partitioned as lead-events.",
@@ -221,6 +222,14 @@ DEAD_LETTER_REPLAYS = Topic(
     partitions=1,
     retention_s=30 * DAY_S,
 )
+ERASURES = Topic(
+    "erasures",
+    "keyed hash of the lead",
+    (erasures.LeadErased,),
+    "output",
+    "Leads that were forgotten, unnamed, and what of them ends later.",
+    retention_s=1_100 * DAY_S,
+)
 
 TOPICS = (
     *INPUTS,
@@ -234,4 +243,5 @@ TOPICS = (
     MODEL_CHECKPOINTS,
     DEAD_LETTERS,
     DEAD_LETTER_REPLAYS,
+    ERASURES,
 )

@@ -25,6 +25,7 @@ from stream.kafka.snapshots import SnapshotFollower
 from stream.kafka.transactions import PartitionProducer, SharedProducer
 from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
 from stream.lead.routing import Router
+from stream.logs import fault_of
 from stream.models import SnapshotStore
 from stream.rights import rights
 from stream.roles import ROLES, WIRING, Role
@@ -130,7 +131,7 @@ class WorkerProcess:
                 async with asyncio.timeout(STOP_S):
                     await part.stop()
             except Exception as error:
-                log.warning("could not be stopped", part=type(part).__name__, error=repr(error))
+                log.warning("could not be stopped", part=type(part).__name__, error=fault_of(error))
         await self._shared.close()
 
     def note_offset(self, topic: str, partition: int, offset: int) -> None:

@@ -3,10 +3,47 @@
 import logging
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, MutableMapping
 from typing import Any, Literal
 
 import structlog
+
+from stream.lead.state import StateFormatError
+
+_OF_THE_MACHINERY = (OSError, StateFormatError)
+"""Errors, beside Kafka's, whose messages help; those of others may quote what a lead sent."""
+
+
+def fault_of(error: BaseException) -> str:
+    """Return what went wrong and where, without the values that it went wrong with.
+
+    >>> fault_of(KeyError("jane@example.com"))
+    'KeyError'
+    """
+    name = type(error).__name__
+    if isinstance(error, _OF_THE_MACHINERY) or type(error).__module__ == "aiokafka.errors":
+        name = f"{name}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{name} in {frames[-1].name}, line {frames[-1].lineno}" if frames else name
+
+
+def _without_values(
+    _logger: Any, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Write a traceback as places and names of errors: messages and locals may be personal."""
+    given = line.pop("exc_info", None)
+    error = given[1] if isinstance(given, tuple) else given
+    if given is True:
+        error = sys.exc_info()[1]
+    parts: list[str] = []
+    while isinstance(error, BaseException):
+        parts += [*traceback.format_tb(error.__traceback__), f"{fault_of(error)}\n"]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if parts:
+        line["exception"] = "".join(parts)
+    return line
+
 
 BURST = 10
 WINDOW_S = 60.0
@@ -69,9 +106,10 @@ def configure_logs(level: str, style: Literal["auto", "console", "json"]) -> Non
     renderer: Any = (
         structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     )
-    final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if not console:
-        final.append(structlog.processors.format_exc_info)
+    final: list[Any] = [
+        _without_values,
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+    ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from schemas import topics
 from stream.kafka.clients import new_admin, partition_of, read_batches
 from stream.kafka.transactions import PartitionProducer, ToSend
+from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.partition import META_KEY
 from stream.lead.routing import MAX_PARTS, SOURCE_HEADER
 from stream.lead.stored_form import decode_document, decode_state
@@ -68,10 +69,12 @@ async def repartition(settings: Settings, partitions: int) -> int:
             (key, row)
             for key, row in rows.items()
             if key != META_KEY
+            and not key.startswith(ERASED_PREFIX)
             and key not in gone[number]
             and partition_of(key, partitions) != number
         ]
         await _move(settings, number, moving, partitions, now_s)
+        await _tell_erasures(settings, number, rows, partitions)
         moved += len(moving)
     return moved
 
@@ -152,6 +155,29 @@ async def _move(
         for first in range(0, len(moving), LEADS_AT_ONCE):
             some = moving[first : first + LEADS_AT_ONCE]
             await producer.send((), list(_records(topic, number, some, partitions, now_s)))
+    finally:
+        await producer.close()
+
+
+async def _tell_erasures(
+    settings: Settings, number: int, rows: dict[bytes, bytes], partitions: int
+) -> None:
+    """Let all partitions know which addresses this one saw erased: a hash names no partition."""
+    entries = {
+        key.removeprefix(ERASED_PREFIX).decode(): [document["erased_at_s"], document["asked_at_s"]]
+        for key, row in rows.items()
+        if key.startswith(ERASED_PREFIX)
+        for document in (decode_document(row),)
+    }
+    if not entries:
+        return
+    topic = settings.topic(topics.LEAD_EVENTS.name)
+    value = orjson.dumps({"type": "erasures_adopted", "entries": entries})
+    producer = PartitionProducer(settings, topic, number, NoCommits())
+    await producer.open()
+    try:
+        others = [n for n in range(partitions) if n != number]
+        await producer.send((), [(topic, other, None, value, []) for other in others])
     finally:
         await producer.close()
 

@@ -4,10 +4,19 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stream.lead.house import DEFAULT_ACTIONS, House
+from stream.lead.consent import GATES
+from stream.lead.erasure import erasure_key
+from stream.lead.house import (
+    DEFAULT_ACTIONS,
+    EMAIL_ACTIONS,
+    OPT_IN_COUNTRIES,
+    UNKNOWN_COUNTRY,
+    House,
+    country_code,
+)
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
@@ -15,8 +24,30 @@ SECRETS_DIR = "LEADSTREAM_SECRETS_DIR"
 """Variable that names a directory of files, each named as the variable whose value it holds."""
 DEFAULT_RULES = Path(__file__).parent / "lead" / "rules.toml"
 
+
+def _checked_countries(text: str) -> str:
+    for item in _items(text):
+        if item not in {"*", UNKNOWN_COUNTRY} and country_code(item) == UNKNOWN_COUNTRY:
+            raise ValueError(
+                f"{item!r} is no country; give ISO 3166 codes like DE with commas between, "
+                "* for everywhere, unknown for leads whose country is not known"
+            )
+    return text
+
+
+def _countries(text: str) -> frozenset[str]:
+    return frozenset(
+        item if item in {"*", UNKNOWN_COUNTRY} else country_code(item) for item in _items(text)
+    )
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
 Seconds = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0, le=100)]
+Countries = Annotated[str, AfterValidator(_checked_countries)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -199,6 +230,24 @@ class Settings(BaseSettings):
     action_tier_fell: str = Field("nurture_email", description="Action that tier_fell asks for.")
     action_absence: str = Field("win_back_email", description="Action that absence asks for.")
 
+    opt_in_scoring: Countries = Field(
+        "", description="Countries in which a lead is scored only after it said yes to scoring."
+    )
+    opt_in_nurturing: Countries = Field(
+        ",".join(OPT_IN_COUNTRIES),
+        description="Countries in which triggers need a yes to nurturing; ISO 3166 codes with "
+        "commas, `*` for everywhere, `unknown` where no country is known; elsewhere silence is a "
+        "yes until a no.",
+    )
+    opt_in_email: Countries = Field(
+        "", description="Countries in which actions by email need a yes to email as well."
+    )
+    email_actions: str = Field(
+        ",".join(EMAIL_ACTIONS),
+        description="Actions that reach the lead by email, with commas; a no to email holds them "
+        "back.",
+    )
+
     def __init__(self, **values: Any) -> None:
         # Read here and not once on import: the directory is a setting of the environment too.
         folder = os.environ.get(SECRETS_DIR)
@@ -276,6 +325,9 @@ class Settings(BaseSettings):
             points_to_double_odds=self.points_to_double_odds,
             prior_strength=self.prior_strength,
             session_gap_s=self.session_gap_s,
+            opt_in={p: _countries(getattr(self, f"opt_in_{p}")) for p in GATES},
+            email_actions=frozenset(_items(self.email_actions)),
+            erasure_key=erasure_key(self.email_key.get_secret_value().encode()),
             retention_s=self.lead_retention_s,
             sealer=self.sealer(),
         )

@@ -7,6 +7,7 @@ from schemas import topics
 from stream.kafka.clients import read_batches
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import PartitionProducer, ToSend
+from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.house import House
 from stream.lead.outputs import Output
 from stream.lead.partition import META_KEY, Partition
@@ -49,6 +50,8 @@ async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
                 document = decode_document(value)
                 if key == META_KEY:
                     check_meta(document)
+                elif key.startswith(ERASED_PREFIX):
+                    continue
                 else:
                     check_state(upgraded(document))
                     decode_state(value)

@@ -5,8 +5,10 @@ from typing import Any
 from schemas import topics
 from stream.kafka.clients import new_reader, partition_of, read_latest
 from stream.kafka.snapshots import read_snapshots
+from stream.lead.consent import GATES, may
 from stream.lead.decide import score_state
-from stream.lead.identity import MAX_HOPS
+from stream.lead.hashing import email_hash
+from stream.lead.identity import EMAIL, MAX_HOPS, is_email
 from stream.lead.outputs import encode_key, rfc3339
 from stream.lead.partition import META_KEY
 from stream.lead.points import standing
@@ -36,6 +38,13 @@ async def latest_states(settings: Settings, number: int) -> dict[bytes, bytes]:
     return await read_latest(settings, settings.topic(topics.LEAD_STATES.name), number)
 
 
+def address_of(settings: Settings, lead_id: str) -> str:
+    """Return the address that a lead is known by: of an email address, its keyed hash."""
+    if is_email(lead_id):
+        return EMAIL + email_hash(lead_id, settings.email_key.get_secret_value().encode())
+    return lead_id
+
+
 async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]:
     """Return a lead's state, found through forwarding addresses, and its log's time.
 
@@ -45,7 +54,7 @@ async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]
         If no state is stored under this id.
     """
     partitions = await partitions_of(settings, topics.LEAD_EVENTS)
-    address = lead_id
+    address = address_of(settings, lead_id)
     for _ in range(MAX_HOPS):
         key = encode_key(address)
         states = await latest_states(settings, partition_of(key, partitions)) if partitions else {}
@@ -57,7 +66,7 @@ async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]
         address = state.forward_to
     raise LeadNotFoundError(
         f"no state of lead {lead_id!r}; ids are case-sensitive, visitors are anon:ID, and leads "
-        "known by mail email:HASH"
+        "known by mail go by their email address or its email:HASH"
     )
 
 
@@ -93,6 +102,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
             purpose: {"granted": granted, "since": rfc3339(at_s)}
             for purpose, (granted, at_s) in state.consent.items()
         },
+        "allowed": {purpose: may(state, purpose, house) for purpose in GATES},
         "first_seen_at": rfc3339(state.first_at_s),
         "last_event_at": rfc3339(state.last_at_s),
         "as_of": rfc3339(now_s),

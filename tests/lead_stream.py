@@ -166,6 +166,7 @@ class LeadStream:
         """Return all states as the changelog would have them, with what is no lead's."""
         return [
             {a.encode(): orjson.dumps(s.to_json()) for a, s in p.leads.items()}
+            | p.erased.records()
             | {META_KEY: orjson.dumps(p.meta())}
             for p in self.partitions
         ]

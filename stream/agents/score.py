@@ -227,6 +227,14 @@ class ScoreWorker:
                     metrics.TRIGGERS.labels(output.label).inc()
                 case topics.DEAD_LETTERS.name:
                     metrics.DEAD_LETTERS.labels(self.role, output.label).inc()
+                case topics.ERASURES.name:
+                    audit = orjson.loads(output.value or b"{}")
+                    log.info(
+                        "lead erased",
+                        partition=self.number,
+                        lead_hash=audit["lead_hash"],
+                        addresses=audit["addresses"],
+                    )
         metrics.STATE_OVERFLOWS.inc(batch.overflows)
         metrics.LEADS.labels(str(self.number)).set(partition.leads.settled)
         metrics.EVENT_TIME_LAG_SECONDS.labels(str(self.number)).set(

@@ -50,7 +50,9 @@ def evaluate(
 
 
 def explain(
-    lead_id: Annotated[str, typer.Argument(help="The lead's id; anon:ID for a visitor.")],
+    lead_id: Annotated[
+        str, typer.Argument(help="The lead's id; anon:ID for a visitor, or an email address.")
+    ],
     json: Json = False,
 ) -> None:
     """Show a lead's score with its reasons, journey, open decisions and consent.
@@ -87,6 +89,8 @@ def explain(
     console.print(f"points   {report['points']:g}  {report['points_by_rule']}", highlight=False)
     console.print(f"stage    {report['stage'] or 'none'}; outcome {report['outcome'] or 'open'}")
     console.print(f"consent  {report['consent'] or 'nothing said'}", highlight=False)
+    allowed = [purpose for purpose, is_allowed in report["allowed"].items() if is_allowed]
+    console.print(f"allowed  {', '.join(allowed) or 'nothing'}", highlight=False)
     console.print(f"open     {report['open_decisions'] or 'no decisions'}", highlight=False)
 
 

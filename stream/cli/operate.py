@@ -17,13 +17,14 @@ from stream.kafka.clients import new_producer
 from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
+from stream.lead.identity import ANONYMOUS, IdentityError, check_ids
 from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
 from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore
 from stream.rights import PARTIES, parse_parties, rights
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError, find_lead
+from stream.stored_states import LeadNotFoundError, address_of, find_lead
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -98,22 +99,37 @@ def _print_acls(role: str, user: str | None, *, json: bool) -> None:
         typer.echo(right.command(settings.kafka_bootstrap))
 
 
-def erase(lead_id: Annotated[str, typer.Argument(help="The lead to forget.")]) -> None:
-    """Forget a lead: its state is deleted by the worker that owns it.
+def erase(
+    lead_id: Annotated[
+        str, typer.Argument(help="The lead's id; anon:ID for a visitor, or an email address.")
+    ],
+) -> None:
+    """Forget a lead: its state, and all that points at it.
+
+    Visitors, email addresses and merged leads that belong to the lead are forgotten with it. Old
+    events do not bring it back; whoever acts anew begins anew. A record that names nobody goes to
+    the topic `erasures` and says what ends later.
 
     Example: leadstream erase lead-4711
     """
     settings = Settings()
+    # An email address never travels: its keyed hash is what leadstream knows the lead by.
+    address = address_of(settings, lead_id)
+    identifier = {"lead_id": address}
+    if address.startswith(ANONYMOUS):
+        identifier = {"anonymous_id": address.removeprefix(ANONYMOUS)}
+    try:
+        check_ids(identifier)
+    except IdentityError as error:
+        raise typer.BadParameter(str(error)) from None
 
-    async def send() -> None:
+    async def send() -> bool:
+        is_known = True
         try:
-            _, now_s = await find_lead(settings, lead_id)
+            _, now_s = await find_lead(settings, address)
         except LeadNotFoundError:
-            now_s = time.time()
+            is_known, now_s = False, time.time()
         at_s = time.time() if settings.clock == "wall" else now_s
-        identifier = {"lead_id": lead_id}
-        if lead_id.startswith("anon:"):
-            identifier = {"anonymous_id": lead_id.removeprefix("anon:")}
         event = {
             "type": "erasure",
             "event_id": f"erase-{uuid.uuid4()}",
@@ -123,13 +139,19 @@ def erase(lead_id: Annotated[str, typer.Argument(help="The lead to forget.")]) -
         feeder = Feeder(settings, max_lag=0)
         await feeder.start()
         try:
-            await feeder.send(contract.CRM_UPDATES.name, lead_id.encode(), orjson.dumps(event))
+            await feeder.send(contract.CRM_UPDATES.name, address.encode(), orjson.dumps(event))
             await feeder.settle()
         finally:
             await feeder.stop()
+        return is_known
 
-    asyncio.run(send())
-    typer.echo(f"erasure of {lead_id} sent; the worker that owns the lead forgets it")
+    is_known = asyncio.run(send())
+    if not is_known:
+        typer.echo(f"no state of {address}; events of it that are under way are kept away")
+    typer.echo(
+        f"erasure of {address} sent; the worker that owns the lead forgets it with its aliases, "
+        f"and says so in {settings.topic(contract.ERASURES.name)}"
+    )
 
 
 @models_app.callback(invoke_without_command=True)

@@ -21,7 +21,7 @@ from stream.event_files import read_lines, topic_of
 from stream.kafka.authorization import DENIED, RightsError, denial
 from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
-from stream.logs import configure_logs
+from stream.logs import configure_logs, fault_of
 from stream.roles import ROLES, Role
 from stream.settings import Settings
 from stream.simulator import Simulation
@@ -114,7 +114,7 @@ async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:
         sys.stderr.flush()
         os._exit(1)
     except Exception as error:
-        structlog.get_logger(__name__).exception("the worker cannot go on", error=repr(error))
+        structlog.get_logger(__name__).exception("the worker cannot go on", error=fault_of(error))
         sys.stderr.flush()
         # Tasks and threads of the engine may still wait for Kafka; who restarts us must not.
         os._exit(1)

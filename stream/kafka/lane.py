@@ -12,6 +12,7 @@ from faust.types import TP
 
 from stream import metrics
 from stream.kafka.transport import Records
+from stream.logs import fault_of
 
 log = structlog.get_logger(__name__)
 
@@ -230,7 +231,7 @@ class Lane:
                     "batch taken back, will be done again",
                     lane=self.name,
                     attempt=attempt,
-                    error=repr(error),
+                    error=fault_of(error),
                 )
                 await asyncio.sleep(0.2 * 2**attempt)
             else:

@@ -11,6 +11,7 @@ from schemas import topics
 from stream import metrics
 from stream.kafka.clients import new_reader, read_all
 from stream.lead.signature import is_genuine
+from stream.logs import fault_of
 from stream.models import P_CONVERT, SnapshotStore, count_refused
 from stream.settings import Settings
 
@@ -97,7 +98,7 @@ class SnapshotFollower:
                     offset = record.offset + 1
                     self._newest_s = record.timestamp / 1000.0
             except Exception as error:
-                log.warning("snapshots cannot be followed, trying again", error=repr(error))
+                log.warning("snapshots cannot be followed, trying again", error=fault_of(error))
                 await asyncio.sleep(1.0)
             finally:
                 await reader.stop()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stream.lead import points
+from stream.lead import consent, points
 from stream.lead.hashing import short_hash
 from stream.lead.house import House
 from stream.lead.kinds import BY_THE_LEAD, ON_THE_WEBSITE, kinds_of, page_of
@@ -12,10 +12,16 @@ from stream.lead.state import (
     MAX_ATTRIBUTES,
     MAX_JOURNEY,
     MAX_PAGES,
-    MAX_PURPOSES,
     MAX_RECENT_IDS,
     LeadState,
 )
+
+NOTED_ALWAYS = frozenset(
+    {"consent", "email_unsubscribe", "lead_profile", "stage_change", "outcome", "action_result"}
+)
+"""What a lead said and what others know of it: noted whether or not it may be scored."""
+
+CHANGES_WHAT_HOLDS = frozenset({"lead_profile", "consent"})
 
 
 def is_duplicate(state: LeadState, event_id: str, now_s: float, house: House) -> bool:
@@ -32,8 +38,19 @@ def is_duplicate(state: LeadState, event_id: str, now_s: float, house: House) ->
     return False
 
 
-def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
-    """Bring a lead's state up to an event at its own time; a late one counts as of then."""
+def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> bool:
+    """Bring a lead's state up to an event at its own time; a late one counts as of then.
+
+    Returns
+    -------
+    bool
+        False where the lead has not agreed to be scored: then what it said and what others know
+        of it is noted, and nothing of what it does.
+    """
+    _learn_of(state, event, at_s)
+    if not consent.may(state, consent.SCORING, house):
+        consent.stop_profiling(state)
+        return False
     state.events += 1
     if at_s >= state.last_at_s:
         state.before_last_s, state.last_at_s = state.last_at_s, at_s
@@ -49,13 +66,15 @@ def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: 
     if event["type"] in BY_THE_LEAD and at_s > state.last_active_s:
         state.last_active_s = at_s
         state.absence_due_s = at_s + house.absence_s
-    _learn_of(state, event, at_s, house)
+    if event["type"] in CHANGES_WHAT_HOLDS:
+        points.hold(state.ledger, house.points, state.attributes, at_s)
     points.earn(state.ledger, house.points, event, at_s)
     earned = sum(points.standing(state.ledger, house.points, at_s).values()) - sum(before.values())
     if kinds:
         state.journey.append([at_s, kinds[-1], round(earned, 2)])
         state.journey.sort(key=lambda step: step[0])
         del state.journey[:-MAX_JOURNEY]
+    return True
 
 
 def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
@@ -73,39 +92,22 @@ def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: Hous
                 state.overflows += 1
 
 
-def _learn_of(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
+def _learn_of(state: LeadState, event: Mapping[str, Any], at_s: float) -> None:
     match event["type"]:
         case "lead_profile":
             _update_attributes(state, event["attributes"], is_newest=at_s >= state.profile_at_s)
             state.profile_at_s = max(state.profile_at_s, at_s)
-            points.hold(state.ledger, house.points, state.attributes, at_s)
         case "stage_change":
             if at_s >= state.stage_at_s:
                 state.stage, state.stage_at_s = event["stage"], at_s
         case "consent":
-            set_consent(state, event["purpose"], event["granted"], at_s)
+            consent.set_consent(state, event["purpose"], event["granted"], at_s)
         case "email_unsubscribe":
-            set_consent(state, "email", False, at_s)
+            consent.set_consent(state, "email", False, at_s)
         case "action_result":
             state.decisions.pop(event["trigger_id"], None)
         case "outcome":
             state.outcome, state.outcome_at_s = event["result"], at_s
-
-
-def set_consent(state: LeadState, purpose: str, granted: bool, at_s: float) -> None:
-    """Note a consent; what was said later stands, and of two at once the refusal."""
-    known = state.consent.get(purpose)
-    if known is None:
-        if len(state.consent) >= MAX_PURPOSES:
-            state.overflows += 1
-            # A refusal takes the place of a grant: what is forgotten counts as not granted.
-            grant = next((p for p, (is_granted, _) in state.consent.items() if is_granted), None)
-            if granted or grant is None:
-                return
-            del state.consent[grant]
-        state.consent[purpose] = [granted, at_s]
-    elif at_s > known[1] or (at_s == known[1] and not granted):
-        state.consent[purpose] = [granted, at_s]
 
 
 def _update_attributes(state: LeadState, attributes: Mapping[str, Any], *, is_newest: bool) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas import topics
 from stream.lead import labels, points, triggers
-from stream.lead.apply import apply_event, is_duplicate
+from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate
+from stream.lead.consent import SCORING, may, stop_profiling
 from stream.lead.features import features_of
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
@@ -53,10 +54,12 @@ def decide_event(
     """
     if is_duplicate(state, event["event_id"], now_s, house):
         return Decision("duplicate")
+    had_won = state.outcome == labels.WON
+    if not apply_event(state, event, at_s, house):
+        return Decision("applied" if event["type"] in NOTED_ALWAYS else "no_consent")
     decision = Decision("applied")
-    if event["type"] == "outcome" and state.outcome != labels.WON:
+    if event["type"] == "outcome" and not had_won:
         decision.outputs += labels.label_by_outcome(state, event["result"], at_s, house)
-    apply_event(state, event, at_s, house)
     cause = Cause(event["event_id"], at_s)
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, event)
     return decision
@@ -65,6 +68,8 @@ def decide_event(
 def decide_timers(state: LeadState, now_s: float, scorer: Scorer | None, house: House) -> Decision:
     """Fire a lead's timers that are due: labels by silence, absence, expiry of decisions."""
     decision = Decision("timers")
+    if not may(state, SCORING, house):
+        stop_profiling(state)  # the rules may have changed since the last event
     decision.outputs += labels.label_by_silence(state, now_s, house)
     triggers.close_expired(state, now_s)
     if state.absence_due_s is not None and state.absence_due_s <= now_s:
@@ -86,6 +91,9 @@ def decide_merge(
     """Join another history to a lead's, and score what they are together."""
     merge_into(state, other, house)
     decision = Decision("merged")
+    if not may(state, SCORING, house):
+        stop_profiling(state)
+        return decision
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None)
     return decision
 

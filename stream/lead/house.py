@@ -18,6 +18,32 @@ DEFAULT_ACTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Where the law asks for a yes before marketing: the EU, the EEA, the United Kingdom, Switzerland.
+OPT_IN_COUNTRIES = (
+    "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR",
+    "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE",
+    "SI", "SK",
+)  # fmt: skip
+DEFAULT_OPT_IN: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"nurturing": frozenset(OPT_IN_COUNTRIES)}
+)
+EMAIL_ACTIONS = ("nurture_email", "win_back_email")
+
+UNKNOWN_COUNTRY = "unknown"
+_ALSO_WRITTEN = {"UK": "GB", "EL": "GR"}
+
+
+def country_code(text: str) -> str:
+    """Return a country as ISO 3166 alpha-2, or that it is unknown.
+
+    >>> country_code(" de"), country_code("UK"), country_code("Germany")
+    ('DE', 'GB', 'unknown')
+    """
+    code = text.strip().upper()
+    if len(code) != 2 or not code.isalpha():
+        return UNKNOWN_COUNTRY
+    return _ALSO_WRITTEN.get(code, code)
+
 
 @dataclass(frozen=True)
 class House:
@@ -55,6 +81,13 @@ class House:
         Labels of the rarer kind after which model and rules weigh the same.
     session_gap_s
         Silence on the website that ends a session.
+    opt_in
+        Purpose -> countries where it needs a yes; ``*`` for everywhere, ``unknown`` for leads
+        whose country is not known.
+    email_actions
+        Actions that reach the lead by email, which consent to email gates.
+    erasure_key
+        The secret that erased addresses are hashed with.
     retention_s
         Leads of which nothing has been heard for this long are forgotten.
     sealer
@@ -85,5 +118,8 @@ class House:
     points_to_double_odds: float = 20.0
     prior_strength: float = 20.0
     session_gap_s: float = 1_800.0
+    opt_in: Mapping[str, frozenset[str]] = field(default_factory=lambda: DEFAULT_OPT_IN)
+    email_actions: frozenset[str] = frozenset(EMAIL_ACTIONS)
+    erasure_key: bytes = field(default=b"", repr=False)
     retention_s: float = 400 * DAY_S
     sealer: Sealer = field(default_factory=lambda: Sealer(DEVELOPMENT_KEY), repr=False)

@@ -43,7 +43,7 @@ def label_by_outcome(state: LeadState, result: str, at_s: float, house: House) -
     """Return the examples that an outcome teaches; a win past the horizon is a negative."""
     won = result == WON
     samples, state.samples, state.sampled_of = state.samples, [], 0
-    return [_example(state, s, won and at_s - s.at_s <= house.horizon_s, at_s) for s in samples]
+    return [_example(s, won and at_s - s.at_s <= house.horizon_s, at_s) for s in samples]
 
 
 def label_by_silence(state: LeadState, now_s: float, house: House) -> list[Output]:
@@ -54,7 +54,7 @@ def label_by_silence(state: LeadState, now_s: float, house: House) -> list[Outpu
     state.samples = [s for s in state.samples if s.at_s + house.horizon_s > now_s]
     if not state.samples:
         state.sampled_of = 0
-    return [_example(state, s, False, s.at_s + house.horizon_s) for s in due]
+    return [_example(s, False, s.at_s + house.horizon_s) for s in due]
 
 
 def next_label_s(state: LeadState, house: House) -> float | None:
@@ -64,11 +64,10 @@ def next_label_s(state: LeadState, house: House) -> float | None:
     return min(s.at_s for s in state.samples) + house.horizon_s
 
 
-def _example(state: LeadState, sample: Sample, y: bool, labelled_s: float) -> Output:
+def _example(sample: Sample, y: bool, labelled_s: float) -> Output:
     body: dict[str, Any] = {
         "type": "training_example",
         "model": MODEL,
-        "lead_id": state.lead_id,
         "x": sample.x,
         "y": y,
         "weight": 1.0,

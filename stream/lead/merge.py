@@ -1,12 +1,14 @@
 """Two histories become one: a visitor's state joins the lead that it turned out to be."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from stream.lead import points
-from stream.lead.apply import set_consent
+from stream.lead.consent import set_consent
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.state import (
+    MAX_ALIASES,
     MAX_ATTRIBUTES,
     MAX_DECISIONS,
     MAX_JOURNEY,
@@ -58,6 +60,17 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
         state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
     state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])[-MAX_JOURNEY:]
+
+
+def add_aliases(state: LeadState, addresses: Iterable[str]) -> int:
+    """Note addresses that forward here; return how many old ones did not fit any more."""
+    for address in addresses:
+        if address != state.lead_id and address not in state.aliases:
+            state.aliases.append(address)
+    surplus = max(0, len(state.aliases) - MAX_ALIASES)
+    del state.aliases[:surplus]
+    state.overflows += surplus
+    return surplus
 
 
 def _first(items: dict[str, Any], most: int) -> dict[str, Any]:

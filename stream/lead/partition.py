@@ -9,6 +9,7 @@ import orjson
 
 from schemas import topics
 from stream.lead import decide
+from stream.lead.erasure import ERASED_PREFIX, Erasures
 from stream.lead.forwarding import Forwarding
 from stream.lead.house import House
 from stream.lead.lead_table import LeadTable
@@ -82,6 +83,7 @@ class Partition:
         self._clock = LogClock()
         # At least one entry per lead that has a timer, due no later than the timer itself.
         self._timers: list[tuple[float, str]] = []
+        self.erased = Erasures(house.erasure_key)
         self._forwarding = Forwarding(self)
         self._failed: set[Step] = set()
         self._faults: dict[bytes, str] = {}
@@ -101,6 +103,7 @@ class Partition:
         event must not stop all that come after it.
         """
         self._before, self._meta_before = {}, self.meta()
+        self.erased.committed()
         failed: set[Step] = set()
         while True:
             self._failed = failed
@@ -119,6 +122,7 @@ class Partition:
     def committed(self) -> None:
         """Note that what was folded last is committed, and will not be taken back."""
         self._before, self._meta_before = {}, None
+        self.erased.committed()
 
     def rollback(self) -> None:
         """Take back what was folded since the last commit."""
@@ -128,6 +132,7 @@ class Partition:
         self.leads.revert(touched)
         for address, row in self._before.items():
             self.leads.put_row(address, row)
+        self.erased.rollback()
         self._set_meta(self._meta_before)
         self._schedule([*touched, *self._before])
         self.committed()
@@ -161,13 +166,15 @@ class Partition:
             self._fire_timers(offset)
         elif kind == "use_model":
             self.versions[event["model"]] = event["version"]
+        elif kind == "erasures_adopted":
+            self.batch.erased |= dict.fromkeys(self.erased.adopt(event["entries"]))
         elif kind in {"lead_left", "lead_adopted"}:
             self._move_house(decode_key(record.key), event, offset)
         else:
             address = decode_key(record.key)
             path: tuple[str, ...] = ()
             # What follows from an event says nothing of the time that the event has not said.
-            is_witness = kind not in {"link", "lead_moved", "forwarded"}
+            is_witness = kind not in {"link", "lead_moved", "forwarded", "alias_erased"}
             if kind == "forwarded":
                 event, path = event["event"], tuple(event["path"])
                 kind = event["type"]
@@ -177,12 +184,12 @@ class Partition:
             elif is_witness:
                 self._clock.witness(at_s)
             self._fire_timers(offset)
-            if kind == "lead_moved":
-                self._forwarding.arrive(address, event, at_s, offset)
-            elif at_s < self.now_s - self.house.late_grace_s and kind not in NEVER_TOO_LATE:
-                self._refuse_late(record, origin, kind, event)
-            else:
-                self._event(address, event, at_s, offset, path, record)
+            is_late = at_s < self.now_s - self.house.late_grace_s and kind not in NEVER_TOO_LATE
+            if not self._settle_history(address, event, at_s, offset, path):
+                if is_late:
+                    self._refuse_late(record, origin, kind, event)
+                else:
+                    self._event(address, event, at_s, offset, path, record)
         self.next_offset = offset + 1
 
     def take(self) -> Batch:
@@ -195,6 +202,7 @@ class Partition:
         self._before = {address: self.leads.row(address) for address in batch.touched}
         records = [(encode_key(a), self.leads.settle(a)) for a in batch.touched]
         self.leads.close_surplus()
+        records += [self.erased.record(hashed) for hashed in batch.erased]
         records.append(self._meta_record())
         return records
 
@@ -202,6 +210,7 @@ class Partition:
         """Yield what the changelog holds of this partition as of the last settled batch."""
         for address, row in self.leads.rows():
             yield encode_key(address), row
+        yield from self.erased.records().items()
         yield self._meta_record()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -218,6 +227,9 @@ class Partition:
             row = read_row(value)
             if key == META_KEY:
                 self._restore_meta(row.offset, decode_document(value))
+                return
+            if key.startswith(ERASED_PREFIX):
+                self.erased.restore(key, decode_document(value))
                 return
             if row.version < SCHEMA_VERSION:
                 value = encode_state(decode_state(value))
@@ -295,6 +307,26 @@ class Partition:
         if decision.p_convert is not None:
             batch.scored.append((address, decision.p_convert))
 
+    def _settle_history(
+        self,
+        address: str,
+        event: Mapping[str, Any],
+        at_s: float,
+        offset: int,
+        path: tuple[str, ...],
+    ) -> bool:
+        """Do what concerns a lead's past: histories that move, and those that stay forgotten."""
+        kind = event["type"]
+        if kind == "lead_moved":
+            self._forwarding.arrive(address, event, at_s, offset)
+        elif kind == "alias_erased":
+            self._forwarding.forget_alias(address, event, at_s, offset)
+        elif kind != "erasure" and self.erased.covers(address, at_s):
+            self._forwarding.stay_away(address, event, path)
+        else:
+            return False
+        return True
+
     def _event(
         self,
         address: str,
@@ -310,7 +342,7 @@ class Partition:
             self.batch.events[kind, "repeated"] += 1
             return
         if kind == "erasure":
-            self._forwarding.erase(address, state, event, path, offset, record)
+            self._forwarding.erase(address, state, event, at_s, path, offset, record)
             return
         if state is not None and self._forwarding.settles_here(state, path):
             state = None

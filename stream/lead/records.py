@@ -34,10 +34,14 @@ class Models(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch of records led to: outputs to send, states to log, counts for metrics."""
+    """What a batch of records led to: outputs to send, states to log, counts for metrics.
+
+    ``erased`` holds the hashes of erased addresses.
+    """
 
     outputs: list[Output] = field(default_factory=list)
     touched: dict[str, None] = field(default_factory=dict)
+    erased: dict[str, None] = field(default_factory=dict)
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     suppressed: Counter[tuple[str, str]] = field(default_factory=Counter)
     scored: list[tuple[str, float]] = field(default_factory=list)

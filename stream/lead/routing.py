@@ -31,8 +31,6 @@ CLOCK_HEADER = "clock"
 MAX_VALUE_BYTES = 1_000_000
 WITH_EMAILS = frozenset({"form_fill", "lead_profile"})
 """Types that name a lead by ``email``, or by the attribute of that name."""
-AS_SENT = frozenset({"type", "event_id", "occurred_at", "lead_id", "anonymous_id"})
-"""Fields in which no address is looked for: a sender's ids stay what they are."""
 ACCEPTED_ELSEWHERE = frozenset({"cost"})
 """Valid types that concern no single lead, so that no lead state is folded from them."""
 
@@ -189,9 +187,9 @@ class Router:
                 f"occurred_at {event['occurred_at']} is more than {self._future_tolerance_s:g} s "
                 "ahead; set the sender's clock",
             )
-        # JSON may spell an @ as an escape.
-        has_email = event["type"] in WITH_EMAILS and (b"@" in value or b"\\u" in value)
-        if has_email or "email_hash" in event:
+        if event["type"] not in ACCEPTED_ELSEWHERE:
+            _check_ids(event)
+        if identity.may_hold_email(value) or "email_hash" in event:
             given = event.get("email_hash")
             event = self._without_emails(event)
             if is_ours and isinstance(given, str):
@@ -207,27 +205,24 @@ class Router:
         return event, value
 
     def _without_emails(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Replace addresses by their keyed hash; the lead's own becomes ``email_hash``."""
+        """Replace addresses by their keyed hash, wherever; the lead's own is ``email_hash``."""
         event = {k: v for k, v in event.items() if k != "email_hash"}  # a sender's is not ours
         holder = event
         if event["type"] == "lead_profile":
             holder = event["attributes"] = dict(event["attributes"])
         email = holder.pop("email", None) if event["type"] in WITH_EMAILS else None
-        for name in event.keys() - AS_SENT if event["type"] in WITH_EMAILS else ():
-            event[name] = identity.hide_emails(event[name], self._email_key)
+        event = identity.hide_emails(event, self._email_key)
         if isinstance(email, str) and identity.is_email(email):
             event["email_hash"] = email_hash(email, self._email_key)
         return event
 
     def _resolve(self, event: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
         try:
-            address, links = identity.resolve(event)
+            address, links = identity.addresses_of(event)
             if event["type"] == "lead_merge":
-                identity.check_lead_id("into_lead_id", event["into_lead_id"])
                 identity.check_other("into_lead_id", event["into_lead_id"], address)
         except identity.IdentityError as error:
-            detail = None if error.value is None else f"{error.value!r:.80}: {error}"
-            raise Refusal(error.reason, error.field, str(error), detail) from None
+            raise _unidentified(error) from None
         return address, links
 
 
@@ -247,6 +242,19 @@ def _log_records(
         linked = value if event["type"] == "erasure" else orjson.dumps(link)
         marked = [*headers, (PART_HEADER, b"%d" % part)]
         yield Output(topics.LEAD_EVENTS.name, encode_key(weaker), linked, marked)
+
+
+def _check_ids(event: Mapping[str, Any]) -> None:
+    # As they were sent: what hiding addresses makes of an id is ours, and would be refused.
+    try:
+        identity.check_ids(event)
+    except identity.IdentityError as error:
+        raise _unidentified(error) from None
+
+
+def _unidentified(error: identity.IdentityError) -> Refusal:
+    detail = None if error.value is None else f"{error.value!r:.80}: {error}"
+    return Refusal(error.reason, error.field, str(error), detail)
 
 
 def _refusal(error: ValidationError, topic: str) -> Refusal:

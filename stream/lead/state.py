@@ -18,6 +18,7 @@ MAX_RECENT_IDS = 128
 MAX_JOURNEY = 20
 MAX_DECISIONS = 16
 MAX_PURPOSES = 16
+MAX_ALIASES = 64
 
 
 class StateFormatError(ValueError):
@@ -39,7 +40,8 @@ class LeadState:
 
     Times are epoch seconds of event time. ``offset`` is the last record of the log that was
     applied, so that a record replayed changes nothing. ``next_due_s`` is the earliest timer.
-    ``consent`` holds purpose -> [granted, since]. A state with ``forward_to`` is a forwarding
+    ``consent`` holds purpose -> [granted, since], ``aliases`` the addresses that forward here, so
+    that erasure reaches them. A state with ``forward_to`` is a forwarding
     address and holds nothing else.
     """
 
@@ -76,6 +78,7 @@ class LeadState:
     absence_due_s: float | None = None
     journey: list[list[Any]] = field(default_factory=list)
     overflows: int = 0
+    aliases: list[str] = field(default_factory=list)
     forward_to: str | None = None
     next_due_s: float | None = None
 
@@ -129,7 +132,8 @@ class LeadState:
             state = cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(
-                f"lead state of {document.get('lead_id')!r:.140} is broken ({error!r:.200}); "
+                f"lead state of {document.get('lead_id')!r:.140} is broken "
+                f"({type(error).__name__}); "
                 "run `leadstream state repair`"
             ) from error
         # What a restart needs of a state; `leadstream state check` looks at all of it.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas import topics
+from stream.lead.consent import EMAIL, NURTURING, may
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
 from stream.lead.identity import is_named
@@ -57,7 +58,9 @@ def rules_met(event_type: str, form_kind: str | None, former: str | None, tier: 
 def decide(
     state: LeadState, rule: str, cause: Cause, scored: Scored, now_s: float, house: House
 ) -> Verdict:
-    """Decide on one rule's trigger; a lead that is not named cannot be acted upon.
+    """Decide on one rule's trigger.
+
+    A lead that is not named cannot be acted upon, and one that has not agreed must not be.
 
     Parameters
     ----------
@@ -66,11 +69,15 @@ def decide(
     """
     if not is_named(state.lead_id):
         return Verdict(rule, "anonymous", None)
+    action = house.actions[rule]
+    if not may(state, NURTURING, house) or (
+        action in house.email_actions and not may(state, EMAIL, house)
+    ):
+        return Verdict(rule, "no_consent", None)
     last_s = state.triggered_s.get(rule)
     if last_s is not None and now_s - last_s < house.cooldown_s.get(rule, 0.0):
         return Verdict(rule, "cooldown", None)
     state.triggered_s[rule] = now_s
-    action = house.actions[rule]
     trigger_id = stable_id("nurture_triggered", cause.event_id, state.lead_id, rule)
     expires_s = now_s + house.trigger_ttl_s
     _open(state, trigger_id, [rule, action, now_s, expires_s])

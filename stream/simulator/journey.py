@@ -8,7 +8,7 @@ from typing import Any
 from schemas.topics import FORM_FILLS
 from stream.simulator.mail import draw_mails
 from stream.simulator.personas import FormKind, Lead, draw_lead
-from stream.simulator.sales import draw_after_sales, draw_profile, draw_sales
+from stream.simulator.sales import draw_after_sales, draw_consent, draw_profile, draw_sales
 from stream.simulator.site import (
     MAX_SESSIONS,
     Step,
@@ -94,7 +94,8 @@ def _draw_visits(
                     ids = named
                 steps.append(_draw_form(rng, lead, ids, end_s, kind))
                 # With the visitor id, so that a form that knew no lead id is found again.
-                steps.append(draw_profile(rng, lead, named, end_s + rng.uniform(60, 1_200)))
+                profile = draw_profile(rng, lead, named, end_s + rng.uniform(60, 1_200))
+                steps += [profile, draw_consent(lead, profile.at_s + 1)]
                 ids = named
             else:
                 steps.append(_draw_form(rng, lead, ids, end_s, kind))

@@ -10,6 +10,8 @@ from stream.simulator.site import Step
 
 LOST_RATIO = 0.36
 """Share of the leads not won whose loss somebody writes down."""
+CONSENT_RATIO = 0.85
+"""Share of the leads that agree to be nurtured when a form asks them."""
 
 _REPLIES = (
     "Could you send an offer for 40 seats? We decide this month.",
@@ -41,6 +43,14 @@ def draw_profile(rng: Random, lead: Lead, ids: dict[str, str], at_s: float) -> S
         "lead_source": lead.channel,
     }
     return _crm("lead_profile", at_s, ids, attributes=attributes)
+
+
+def draw_consent(lead: Lead, at_s: float) -> Step:
+    """Return what the lead ticked below its first form, as the CRM passes it on."""
+    # Randomness of its own, so that journeys are the same with and without the question.
+    rng = Random(f"{lead.lead_id}/consent")  # noqa: S311 - repeatable, not secret
+    granted = rng.random() < CONSENT_RATIO
+    return _crm("consent", at_s, {"lead_id": lead.lead_id}, purpose="nurturing", granted=granted)
 
 
 def draw_sales(

@@ -35,7 +35,7 @@ FORM_FILL = PAGE_VIEW | {"type": "form_fill", "form_id": "f1", "form_kind": "oth
 CONSENT = PAGE_VIEW | {"type": "consent", "purpose": "marketing", "granted": True}
 SATISFACTION = PAGE_VIEW | {"type": "satisfaction", "score": 4, "scale_max": 5}
 EXAMPLE = {
-    **{"type": "training_example", "model": "p_convert", "lead_id": "l1"},
+    **{"type": "training_example", "model": "p_convert"},
     **{"x": {"a": 1}, "y": True, "weight": 1, "p_convert": 0.5},
     "occurred_at": "2026-03-01T09:30:00Z",
     "labelled_at": "2026-03-01T09:30:00Z",

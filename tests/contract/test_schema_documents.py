@@ -70,6 +70,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "link": RECORD | {"to_lead_id": "lead-7"},
     "lead_moved": RECORD | {"to_lead_id": "lead-7", "path": ["anon:c0ffee"], "state": STATE},
     "forwarded": {"to_lead_id": "lead-7", "path": [], "event": VISIT},
+    "erasures_adopted": {"entries": {"5d41": [1_772_357_400, 1_772_357_399]}},
+    "alias_erased": RECORD | {"erased_at_s": 1_772_357_400, "addresses": ["lead-7"]},
     "tick": {"now_s": 1_772_357_400},
     "use_model": VERSION,
     "score_changed": DECIDED
@@ -79,7 +81,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"trigger_id": "t1", "rule": "tier_rose", "expires_at": AT, "is_holdout": False}
     | {"policy": "rules", "policy_version": "1", "action": "call", "action_probability": 0.9}
     | {"candidates": [{"action": "call", "probability": 0.9}]},
-    "training_example": {"model": "p_convert", "lead_id": "lead-7", "p_convert": 0.11}
+    "training_example": {"model": "p_convert", "p_convert": 0.11}
     | {"x": {"views_1d": 2, "industry": "software"}, "y": True, "weight": 1}
     | {"occurred_at": AT, "labelled_at": AT},
     "model_snapshot": VERSION
@@ -92,6 +94,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"reason": "bad_value", "field": None, "message": "give a number", "received_at": AT}
     | {"sealed": "e30="},
     "dead_letter_replayed": {"letter_id": "page-views/0/17", "replayed_at": AT, "patched": False},
+    "lead_erased": {"erasure_id": "x1", "lead_hash": "5d41", "addresses": 2, "erased_at": AT}
+    | {"remains": [{"topic": "page-views", "what": "events", "until": None}], "occurred_at": AT},
 }
 EXAMPLES = {name: {"type": name} | example for name, example in EXAMPLES.items()}
 

@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 from schemas.base import Message
 from schemas.dead_letters import DeadLetter
 from schemas.documents import json_schema
+from schemas.erasures import LeadErased, Remainder
 from schemas.scores import Reason, ScoreChanged
-from schemas.topics import DEAD_LETTERS, LEAD_SCORES, NURTURE_TRIGGERS, TOPICS, Topic
+from schemas.topics import DEAD_LETTERS, ERASURES, LEAD_SCORES, NURTURE_TRIGGERS, TOPICS, Topic
 from schemas.triggers import Candidate, NurtureTriggered
 
 MINUTES_A_DAY = 24 * 60
@@ -53,13 +54,20 @@ triggers = st.builds(
     expires_at=moments,
     occurred_at=moments,
 )
+remainders = st.builds(Remainder, until=st.none() | moments)
+erasures = st.builds(
+    LeadErased,
+    erased_at=moments,
+    occurred_at=moments,
+    remains=st.lists(remainders, max_size=3).map(tuple),
+)
 dead_letters = st.builds(DeadLetter, received_at=moments)
 
 VALIDATORS = {
     model: Draft202012Validator(
         json_schema(model, type_name), format_checker=Draft202012Validator.FORMAT_CHECKER
     )
-    for topic in (LEAD_SCORES, NURTURE_TRIGGERS, DEAD_LETTERS)
+    for topic in (LEAD_SCORES, NURTURE_TRIGGERS, DEAD_LETTERS, ERASURES)
     for model, type_name in zip(topic.messages, topic.types(), strict=True)
 }
 
@@ -94,3 +102,9 @@ def test_a_trigger_survives_json_and_conforms(message: NurtureTriggered) -> None
 @given(dead_letters)
 def test_a_dead_letter_survives_json_and_conforms(message: DeadLetter) -> None:
     check(DEAD_LETTERS, message)
+
+
+@unhurried
+@given(erasures)
+def test_an_audit_record_survives_json_and_conforms(message: LeadErased) -> None:
+    check(ERASURES, message)

@@ -16,7 +16,7 @@ LEADS, VISITORS = ["A", "B", "C"], ["v", "w"]
 KINDS = ["page_view", "form_fill", "activity", "outcome", "lead_profile", "email_unsubscribe"]
 COUNTED = {
     "applied", "duplicate", "forwarded", "too_late", "no_change", "merged", "repeated",
-    "forward_chain",
+    "forward_chain", "linked", "erased",
 }  # fmt: skip
 
 steps = st.one_of(
@@ -105,7 +105,9 @@ def test_every_record_is_accounted_for_once(history, partitions):
     )
     assert sum(outcomes.values()) == records
     assert stream.suppressed.keys() <= {
-        (rule, why) for rule in stream.house.actions for why in ("anonymous", "cooldown")
+        (rule, why)
+        for rule in stream.house.actions
+        for why in ("anonymous", "cooldown", "no_consent")
     }
 
 
@@ -136,9 +138,10 @@ def test_states_stay_within_bounds_and_ids_are_unique(history, partitions):
             assert len(lead.counts.counts) <= bounds.MAX_KINDS + 1
             assert len(lead.recent_ids) <= bounds.MAX_RECENT_IDS
             assert len(lead.journey) <= bounds.MAX_JOURNEY
+            assert len(lead.aliases) <= bounds.MAX_ALIASES
             assert len(lead.decisions) <= bounds.MAX_DECISIONS
             assert len(lead.samples) <= stream.house.samples_per_lead
             assert lead.next_due_s is None or lead.next_due_s > partition.now_s - 100 * DAY_S
     for output in stream.outputs:
         if output.topic == topics.LEAD_FORWARDS.name:
-            assert len(orjson.loads(output.value or b"")["path"]) <= 2 * MAX_HOPS
+            assert len(orjson.loads(output.value or b"").get("path", ())) <= 2 * MAX_HOPS

@@ -48,7 +48,7 @@ def test_records_of_a_source_that_were_seen_are_dropped():
     for entry in list(stream.logs[0]):
         stream.append(0, entry.key, entry.value, entry.headers)
     after = stream.states()
-    assert stream.counts["", "repeated"] == 2
+    assert stream.counts["", "repeated"] == len(stream.logs[0]) / 2 == 3
     assert {k: v for k, v in after[0].items() if k != META_KEY} == {
         k: v for k, v in before[0].items() if k != META_KEY
     }

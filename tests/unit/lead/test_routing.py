@@ -25,6 +25,10 @@ PROFILE = {k: VIEW[k] for k in ("event_id", "occurred_at", "lead_id")} | {"type"
 MERGE = PROFILE | {"type": "lead_merge"}
 
 
+REPLY = PROFILE | {"type": "email_reply"}
+ACTIVITY = PROFILE | {"type": "activity", "name": "call"}
+
+
 def route(event: Any, topic: str = "page-views", **options: Any) -> Routed:
     value = event if isinstance(event, bytes | None) else orjson.dumps(event)
     return Router(KEY, SEALER, **options).route(b"their key", value, Origin(topic, 3, 17, NOW_S))
@@ -238,7 +242,7 @@ def test_a_clock_within_the_tolerance_is_taken():
 @pytest.mark.parametrize(
     ("event", "topic"),
     [
-        (FORM | {"email": "jane@example.com"}, "form-fills"),
+        (FORM | {"lead_id": "L", "email": "jane@example.com"}, "form-fills"),
         (FORM | {"lead_id": "L", "text": "I am Jane@Example.com."}, "form-fills"),
         (FORM | {"lead_id": "L", "fields": {"a": [{"b": "jane@example.com"}]}}, "form-fills"),
         (FORM | {"lead_id": "L", "fields": {"jane@example.com": True}}, "form-fills"),
@@ -247,12 +251,26 @@ def test_a_clock_within_the_tolerance_is_taken():
         (FORM | {"lead_id": "L", "email": "jane@example"}, "form-fills"),
         (PROFILE | {"attributes": {"email": "jane@example.com"}}, "crm-updates"),
         (PROFILE | {"attributes": {"work": {"mail": ["jane@example.com"]}}}, "crm-updates"),
+        (VIEW | {"url": "https://example.com/?mail=jane@example.com&a=1"}, "page-views"),
+        (VIEW | {"referrer": "https://x.example/r?u=%2Fp%3Fm%3Djane%40example.com"}, "page-views"),
+        (VIEW | {"title": "Welcome back jane@example.com"}, "page-views"),
+        (VIEW | {"event_id": "view-jane@example.com-1"}, "page-views"),
+        (VIEW | {"context": {"campaign": {"name": "to:jane@example.com"}}}, "page-views"),
+        (VIEW | {"lead_id": "jane@example.com"}, "page-views"),
+        (VIEW | {"lead_id": "crm/jane@example.com/7"}, "page-views"),
+        (VIEW | {"anonymous_id": "jane@example.com"}, "page-views"),
+        (REPLY | {"text": "Regards\nJ. <jane@example.com>"}, "email-events"),
+        (ACTIVITY | {"properties": {"by": "jane@example.com"}}, "lead-activities"),
+        (MERGE | {"into_lead_id": "Jane@example.com"}, "crm-updates"),
     ],
 )
-@pytest.mark.parametrize("escaped", [False, True])
-def test_email_addresses_never_leave(event, topic, escaped):
-    value = orjson.dumps(event)
-    routed = route(value.replace(b"@", b"\\u0040") if escaped else value, topic)
+@pytest.mark.parametrize("written", ["plain", "as an escape", "in percent", "in percent twice"])
+def test_email_addresses_never_leave(event, topic, written):
+    at = {
+        "plain": b"@", "as an escape": b"\\u0040", "in percent": b"%40",
+        "in percent twice": b"%2540",
+    }[written]  # fmt: skip
+    routed = route(orjson.dumps(event).replace(b"@", at), topic)
     assert routed.outcome == "accepted"
     for output in routed.outputs:
         sent = orjson.dumps(orjson.loads(output.value or b"")).lower()
@@ -265,6 +283,32 @@ def test_an_email_names_its_lead_by_keyed_hash_alone():
     (output,) = route(FORM | {"email": " Jane@Example.COM"}, "form-fills").outputs
     assert output.key == f"email:{hashed}".encode()
     assert orjson.loads(output.value or b"")["email_hash"] == hashed
+
+
+def test_an_id_that_is_an_email_address_is_the_same_lead_as_that_address():
+    hashed = "email:" + email_hash("jane@example.com", KEY)
+    for name in ("lead_id", "anonymous_id"):
+        (output,) = route(without(VIEW, "lead_id") | {name: "Jane@Example.com"}).outputs
+        assert output.key.decode() == hashed
+        assert orjson.loads(output.value or b"")[name] == hashed
+    (output,) = route(VIEW | {"lead_id": "jane@example.com", "anonymous_id": hashed}).outputs
+    assert output.key.decode() == hashed
+    (own,) = route(FORM | {"lead_id": hashed, "email": "jane@example.com"}, "form-fills").outputs
+    assert own.key.decode() == hashed
+
+
+def test_the_address_of_a_lead_known_by_mail_is_taken_back():
+    hashed = "email:" + email_hash("jane@example.com", KEY)
+    (output,) = route(PROFILE | {"type": "erasure", "lead_id": hashed}, "crm-updates").outputs
+    assert output.key.decode() == hashed
+    assert route(MERGE | {"into_lead_id": hashed}, "crm-updates").outcome == "accepted"
+    assert route(VIEW | {"lead_id": "email:jane"}).outcome == "bad_value"
+
+
+def test_what_holds_no_address_is_sent_on_byte_by_byte():
+    value = orjson.dumps(VIEW | {"title": "50 % off"}).replace(b'":', b'" :')
+    (output,) = route(value).outputs
+    assert output.value == value
 
 
 def test_nobody_can_claim_the_hash_of_another_ones_email():
