@@ -114,6 +114,15 @@ class Settings(BaseSettings):
     session_gap_s: Seconds = Field(
         1_800.0, description="Seconds without a page view that end a session."
     )
+    scanner_delivery_s: Seconds = Field(
+        5.0, description="Seconds after a mail's delivery within which only scanners open or click."
+    )
+    scanner_links: int = Field(
+        3, ge=2, description="Links of one mail that only a scanner follows at once."
+    )
+    scanner_burst_s: Seconds = Field(
+        5.0, description="Seconds within which that many links are followed at once."
+    )
     warm_at: Score = Field(60.0, description="Score at which a lead becomes warm.")
     hot_at: Score = Field(80.0, description="Score at which a lead becomes hot.")
     tier_margin: Score = Field(
@@ -207,6 +216,9 @@ class Settings(BaseSettings):
             points_to_double_odds=self.points_to_double_odds,
             prior_strength=self.prior_strength,
             session_gap_s=self.session_gap_s,
+            scanner_delivery_s=self.scanner_delivery_s,
+            scanner_links=self.scanner_links,
+            scanner_burst_s=self.scanner_burst_s,
         )
 
     def topic(self, name: str) -> str:

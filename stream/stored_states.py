@@ -10,6 +10,7 @@ from stream.kafka.clients import new_reader, partition_of, read_all, read_latest
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.decide import score_state
+from stream.lead.discount import discounted
 from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
 from stream.lead.outputs import Output, encode_key, rfc3339
@@ -113,6 +114,10 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "journey": [
             {"occurred_at": rfc3339(at_s), "what": kind, "points": points}
             for at_s, kind, points in state.journey
+        ],
+        "discounted": [
+            {"kind": kind, "count": count, "reason": reason, "latest_at": rfc3339(at_s)}
+            for kind, reason, count, at_s in discounted(state)
         ],
         "open_decisions": [
             {

@@ -54,6 +54,10 @@ class House:
         Labels of the rarer kind after which model and rules weigh the same.
     session_gap_s
         Silence on the website that ends a session.
+    scanner_delivery_s
+        Opens and clicks no later than this after their mail's delivery are a scanner's.
+    scanner_links, scanner_burst_s
+        So many links of one mail followed within this time are followed by a scanner.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -80,3 +84,6 @@ class House:
     points_to_double_odds: float = 20.0
     prior_strength: float = 20.0
     session_gap_s: float = 1_800.0
+    scanner_delivery_s: float = 5.0
+    scanner_links: int = 3
+    scanner_burst_s: float = 5.0
