@@ -13,6 +13,7 @@ ReasonCode = Literal[
     "too_late",
     "in_the_future",
     "forward_chain",
+    "cannot_apply",
 ]
 
 

@@ -54,3 +54,16 @@ class UseModel(Message):
     type: Literal["use_model"] = "use_model"
     model: str
     version: str
+
+
+class LeadLeft(Message):
+    """The lead under this record's key lives in another partition from now on."""
+
+    type: Literal["lead_left"] = "lead_left"
+
+
+class LeadAdopted(Message):
+    """The lead under this record's key lives in this partition from now on, as it was."""
+
+    type: Literal["lead_adopted"] = "lead_adopted"
+    state: JsonObject

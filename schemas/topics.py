@@ -156,6 +156,7 @@ LEAD_EVENTS = Topic(
     (
         *(m for t in INPUTS if t is not COSTS for m in t.messages),
         *(log.Link, log.LeadMoved, log.Forwarded, log.Tick, log.UseModel),
+        *(log.LeadLeft, log.LeadAdopted),
     ),
     "internal",
     "The log that lead states are folded from: valid events, their lead resolved, and control "

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import faust
@@ -24,6 +25,7 @@ from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
 from stream.lead.routing import Router
 from stream.models import SnapshotStore
 from stream.settings import Settings
+from stream.watchdog import Watchdog
 from stream.web import WebServer
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,8 @@ class WorkerProcess:
         )
         self._shared = SharedProducer(settings, self)
         self._offsets: dict[TP, int] = {}
+        self._fetched: dict[TP, tuple[int, float]] = {}
+        self._watchdog = Watchdog(settings.stall_timeout_s, self._stalled)
         self._crash: asyncio.Future[None] | None = None
         self.ownership = Ownership(self._make, self._flow, self._on_crash)
         self.faust = self._faust_app()
@@ -87,6 +91,7 @@ class WorkerProcess:
         await self._follower.start()
         url = await self.web.start()
         try:
+            self._watchdog.start()
             await self.faust.start()
             started(url)
             asked = asyncio.create_task(stopping.wait())
@@ -102,6 +107,7 @@ class WorkerProcess:
             if self._crash.done():
                 self._crash.result()
         finally:
+            self._watchdog.stop()
             await self._stop()
 
     async def _stop(self) -> None:
@@ -125,7 +131,7 @@ class WorkerProcess:
 
     async def on_assigned(self, assigned: set[TP]) -> None:
         """Take over these partitions."""
-        self._offsets.clear()
+        self._offsets = {tp: offset for tp, offset in self._offsets.items() if tp in assigned}
         await self.ownership.on_assigned(assigned)
 
     async def _commit(self) -> None:
@@ -136,7 +142,9 @@ class WorkerProcess:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_INTERVAL_S)
-            await self._commit()
+            self._watchdog.beat()
+            if self.ownership.is_assigned:
+                await self._commit()
 
     def _faust_app(self) -> Any:
         settings = self._settings
@@ -146,7 +154,7 @@ class WorkerProcess:
             broker_credentials=_credentials(settings),
             broker_max_poll_records=settings.max_poll_records,
             broker_session_timeout=settings.session_timeout_s,
-            broker_heartbeat_interval=settings.session_timeout_s / 4,
+            broker_heartbeat_interval=settings.session_timeout_s / 10,
             broker_request_timeout=max(40.0, 2 * settings.session_timeout_s),
             consumer_auto_offset_reset="earliest",
             ConsumerScheduler=BatchScheduler,
@@ -220,7 +228,19 @@ class WorkerProcess:
         return self.faust.consumer
 
     def _is_ready(self) -> bool:
-        return self.ownership.is_ready
+        return self.ownership.is_ready and not self._watchdog.silent()
+
+    def _stalled(self) -> Iterator[tuple[str, float]]:
+        now_s = time.monotonic()
+        yield from self.ownership.stalled(now_s)
+        behind = self.faust.consumer.behind() if self.ownership.is_assigned else {}
+        former, self._fetched = self._fetched, {}
+        for tp, position in behind.items():
+            if self.ownership.takes(tp):
+                seen, since_s = former.get(tp, (-1, now_s))
+                since_s = since_s if seen == position else now_s
+                self._fetched[tp] = position, since_s
+                yield f"fetching of {tp.topic}/{tp.partition}", now_s - since_s
 
     def _on_crash(self, error: BaseException) -> None:
         if self._crash is not None and not self._crash.done():

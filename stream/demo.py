@@ -103,16 +103,12 @@ class Demo:
         )
 
     async def _start_worker(self, settings: Settings) -> asyncio.subprocess.Process:
-        changed = {
-            f"LEADSTREAM_{name.upper()}": str(getattr(settings, name))
-            for name in settings.model_fields_set
-        }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "stream",
             "worker",
-            env={**os.environ, **changed},
+            env={**os.environ, **settings.environment()},
             stderr=asyncio.subprocess.PIPE,
         )
         try:

@@ -2,9 +2,50 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import structlog
+
+BURST = 10
+WINDOW_S = 60.0
+"""Of one message, this many lines go out in this time; the next one says how many did not."""
+
+
+class RateLimit(logging.Filter):
+    """Keeps one message that comes again and again from burying the others.
+
+    Parameters
+    ----------
+    clock
+        A monotonic clock in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, str], list[float]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a line goes out; the first of a new window says what was held back."""
+        message = record.msg
+        text = str(message.get("event")) if isinstance(message, dict) else str(message)
+        now_s = self._clock()
+        window = self._seen.get((record.name, text))
+        if window is None or now_s - window[0] > WINDOW_S:
+            held_back = 0 if window is None else int(window[1]) - BURST
+            if len(self._seen) > 1_000:
+                self._seen.clear()  # texts that differ each time are not to be counted for ever
+            self._seen[record.name, text] = [now_s, 1]
+            if held_back > 0:
+                if isinstance(message, dict):
+                    message["held_back"] = held_back
+                else:
+                    record.msg = f"{text} [{held_back} more were held back]"
+            return True
+        window[1] += 1
+        return window[1] <= BURST
 
 
 def configure_logs(level: str, style: Literal["auto", "console", "json"]) -> None:
@@ -35,6 +76,7 @@ def configure_logs(level: str, style: Literal["auto", "console", "json"]) -> Non
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])
     )
+    handler.addFilter(RateLimit())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

@@ -96,6 +96,11 @@ RETRIES = Counter(
     ("role",),
     registry=REGISTRY,
 )
+STALLED = Gauge(
+    "leadstream_stalled_parts",
+    "Parts of the process that have not got on for longer than allowed; it ends if they stay so.",
+    registry=REGISTRY,
+)
 SNAPSHOT_AGE_SECONDS = Gauge(
     "leadstream_snapshot_age_seconds",
     "Time since the newest version of a model that this process has came in.",

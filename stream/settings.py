@@ -75,10 +75,15 @@ class Settings(BaseSettings):
         500, ge=1, description="Records taken from Kafka at once, all partitions together."
     )
     session_timeout_s: Annotated[float, Field(ge=6, le=60)] = Field(
-        10.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
+        8.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
     )
     transaction_timeout_s: Annotated[float, Field(ge=1, le=60)] = Field(
         10.0, description="Seconds after which Kafka ends a dead worker's open transaction."
+    )
+    stall_timeout_s: Annotated[float, Field(ge=1)] = Field(
+        60.0,
+        description="Seconds without progress after which a worker is not ready; after twice as "
+        "long it ends, to be started anew.",
     )
     tick_interval_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
         5.0, description="Seconds between time marks on idle partitions, which timers go by."
@@ -122,6 +127,10 @@ class Settings(BaseSettings):
     )
     scanner_burst_s: Seconds = Field(
         5.0, description="Seconds within which that many links are followed at once."
+    )
+    lead_retention_s: Annotated[float, Field(gt=0)] = Field(
+        34_560_000.0,
+        description="Seconds without an event after which a lead is forgotten; over horizon_s.",
     )
     warm_at: Score = Field(60.0, description="Score at which a lead becomes warm.")
     hot_at: Score = Field(80.0, description="Score at which a lead becomes hot.")
@@ -177,6 +186,12 @@ class Settings(BaseSettings):
                 f"warm_at = {self.warm_at:g} must be below hot_at = {self.hot_at:g}; "
                 "lower LEADSTREAM_WARM_AT or raise LEADSTREAM_HOT_AT"
             )
+        if self.lead_retention_s < self.horizon_s:
+            raise ValueError(
+                f"lead_retention_s = {self.lead_retention_s:g} must not be below horizon_s = "
+                f"{self.horizon_s:g}, else leads are forgotten before their label is known; raise "
+                "LEADSTREAM_LEAD_RETENTION_S or lower LEADSTREAM_HORIZON_S"
+            )
         return self
 
     def point_rules(self) -> PointRules:
@@ -219,7 +234,17 @@ class Settings(BaseSettings):
             scanner_delivery_s=self.scanner_delivery_s,
             scanner_links=self.scanner_links,
             scanner_burst_s=self.scanner_burst_s,
+            retention_s=self.lead_retention_s,
         )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process what was set here."""
+        changed = {}
+        for name in self.model_fields_set:
+            value = getattr(self, name)
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            changed[f"LEADSTREAM_{name.upper()}"] = str(plain)
+        return changed
 
     def topic(self, name: str) -> str:
         """Return a topic's name in Kafka."""

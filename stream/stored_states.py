@@ -1,38 +1,25 @@
-"""Looking into stored lead states from outside the workers: find, check, rebuild."""
+"""Looking into stored lead states from outside the workers."""
 
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from schemas import topics
-from stream.kafka.clients import new_reader, partition_of, read_all, read_latest
+from stream.kafka.clients import new_reader, partition_of, read_latest
 from stream.kafka.snapshots import read_snapshots
-from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.decide import score_state
 from stream.lead.discount import discounted
-from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
-from stream.lead.outputs import Output, encode_key, rfc3339
-from stream.lead.partition import META_KEY, Partition
+from stream.lead.outputs import encode_key, rfc3339
+from stream.lead.partition import META_KEY
 from stream.lead.points import standing
 from stream.lead.scoring import reasons_of
-from stream.lead.state import LeadState, StateFormatError
+from stream.lead.state import LeadState
+from stream.lead.stored_form import decode_document, decode_state
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 
 class LeadNotFoundError(LookupError):
     """No state is stored for a lead."""
-
-
-@dataclass(frozen=True)
-class StateFault:
-    """A changelog record that cannot be read."""
-
-    partition: int
-    lead_id: str
-    fault: str
 
 
 async def partitions_of(settings: Settings, topic: topics.Topic) -> int:
@@ -65,9 +52,9 @@ async def find_lead(settings: Settings, lead_id: str) -> tuple[LeadState, float]
         states = await latest_states(settings, partition_of(key, partitions)) if partitions else {}
         if key not in states:
             break
-        state = LeadState.from_json(orjson.loads(states[key]))
+        state = decode_state(states[key])
         if state.forward_to is None:
-            return state, float(orjson.loads(states[META_KEY])["now_s"])
+            return state, float(decode_document(states[META_KEY])["now_s"])
         address = state.forward_to
     raise LeadNotFoundError(
         f"no state of lead {lead_id!r}; ids are case-sensitive, visitors are anon:ID, and leads "
@@ -130,88 +117,3 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
             for trigger_id, (rule, action, at_s, expires_s) in state.decisions.items()
         ],
     }
-
-
-async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
-    """Return how many states can be read, and each record that cannot."""
-    readable, faults = 0, []
-    for number in range(await partitions_of(settings, topics.LEAD_STATES)):
-        for key, value in (await latest_states(settings, number)).items():
-            if key == META_KEY:
-                continue
-            try:
-                LeadState.from_json(orjson.loads(value))
-                readable += 1
-            except (StateFormatError, orjson.JSONDecodeError) as error:
-                lead_id = key.decode("utf-8", "replace")
-                faults.append(StateFault(number, lead_id, str(error)))
-    return readable, faults
-
-
-async def fold_log(
-    settings: Settings,
-    number: int,
-    house: House,
-    store: SnapshotStore,
-    until: int | None = None,
-) -> tuple[Partition, list[Output]]:
-    """Fold a partition's log without a worker; return its states and its outputs.
-
-    Parameters
-    ----------
-    until
-        The offset to stop before; by default the log's end.
-
-    Raises
-    ------
-    StateFormatError
-        If the log no longer begins at its beginning, so that states would lack what is gone.
-    """
-    partition = Partition(house, store)
-    records = await read_all(settings, settings.topic(topics.LEAD_EVENTS.name), number)
-    if records and records[0].offset > 0:
-        raise StateFormatError(
-            f"the log of partition {number} begins at offset {records[0].offset}: retention has "
-            "removed what came before; restore the record from a backup, or erase the lead"
-        )
-    outputs: list[Output] = []
-    for record in records:
-        if until is None or record.offset < until:
-            partition.apply(record)
-            outputs += partition.take().outputs
-    return partition, outputs
-
-
-async def repair_states(settings: Settings, faults: list[StateFault]) -> list[str]:
-    """Rebuild leads whose record is broken from their log; workers must be stopped.
-
-    Starting the partition's transactional producer shuts out a worker that is not.
-    """
-    house, store = settings.house(), SnapshotStore()
-    await read_snapshots(settings, store)
-    repaired = []
-    for number in sorted({fault.partition for fault in faults}):
-        partition, _ = await fold_log(settings, number, house, store)
-        producer = PartitionProducer(
-            settings, settings.topic(topics.LEAD_EVENTS.name), number, _NoCommits()
-        )
-        await producer.open()
-        try:
-            changelog: list[ToSend] = []
-            for fault in faults:
-                if fault.partition == number:
-                    state = partition.leads.get(fault.lead_id)
-                    value = None if state is None else orjson.dumps(state.to_json())
-                    key = encode_key(fault.lead_id)
-                    name = settings.topic(topics.LEAD_STATES.name)
-                    changelog.append((name, number, key, value, []))
-                    repaired.append(fault.lead_id)
-            await producer.send((), changelog)
-        finally:
-            await producer.close()
-    return repaired
-
-
-class _NoCommits:
-    def note_offset(self, topic: str, partition: int, offset: int) -> None:
-        raise NotImplementedError("a repair moves no offsets")

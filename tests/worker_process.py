@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from stream.kafka.brokers.broker import Broker
 from stream.settings import Settings
 
@@ -38,12 +36,7 @@ def own_settings(broker: Broker, **changed: object) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment that gives a command these settings."""
-    changed = {}
-    for name in settings.model_fields_set:
-        value = getattr(settings, name)
-        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        changed[f"LEADSTREAM_{name.upper()}"] = str(plain)
-    return {**os.environ, **changed}
+    return {**os.environ, **settings.environment()}
 
 
 def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> str:

@@ -64,6 +64,11 @@ class LearnWorker:
         self._checkpointed = 0
         self._checkpointed_s = clock()
 
+    @property
+    def works_through_rebalances(self) -> bool:
+        """Whether a new owner shuts this one out by itself, so that it need not wait."""
+        return self._settings.delivery == "exactly_once"
+
     async def fence(self) -> None:
         """Shut out a former learner."""
         await self._producer.open()

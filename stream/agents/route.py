@@ -27,6 +27,7 @@ class RouteWorker:
     """
 
     role = "route"
+    works_through_rebalances = True
 
     def __init__(
         self,

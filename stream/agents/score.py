@@ -1,8 +1,9 @@
 """score: folds a partition of the log into lead states, and sends what they decide."""
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -10,11 +11,12 @@ import structlog
 
 from schemas import topics
 from stream import metrics
-from stream.kafka.clients import end_offset, read_all, read_latest
+from stream.kafka.clients import read_batches
 from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.kafka.transport import Records
 from stream.lead.house import House
+from stream.lead.outputs import Output, encode_key
 from stream.lead.partition import Partition
 from stream.lead.records import Batch
 from stream.models import P_CONVERT, SnapshotStore
@@ -70,58 +72,69 @@ class ScoreWorker:
         self._announced: str | None = None
         self._announced_s = 0.0
         self._ticked_s = 0.0
-        self._changelog_end = 0
+        self._changelog_next = 0
+
+    @property
+    def works_through_rebalances(self) -> bool:
+        """Whether a new owner shuts this one out by itself, so that it need not wait."""
+        return self._settings.delivery == "exactly_once"
 
     async def fence(self) -> None:
         """Shut out a former owner of this partition."""
         await self._producer.open()
 
     def discard(self) -> None:
-        """Forget the states: they may hold what was never committed."""
-        self.partition = None
+        """Take back what was never committed."""
+        if self.partition is not None:
+            self.partition.rollback()
 
     async def restore(self) -> None:
-        """Read the lead states from the changelog, unless nobody has written there since."""
-        if self.partition is not None and not await read_all(
-            self._settings, self._states_topic, self.number, self._changelog_end
-        ):
-            return
+        """Read the lead states from the changelog, and after the first time what has been added."""
         started_s = time.perf_counter()
-        latest = await read_latest(self._settings, self._states_topic, self.number)
-        self.partition = Partition(self._house, self._store, latest.items())
-        self._announced = self.partition.versions.get(P_CONVERT)
+        if self.partition is None:
+            partition, self._changelog_next = Partition(self._house, self._store), 0
+        else:
+            partition = self.partition
+        topic = self._states_topic
+        async for records in read_batches(self._settings, topic, self.number, self._changelog_next):
+            for record in records:
+                partition.restore(record.key, record.value)
+            self._changelog_next = records[-1].offset + 1
+            await asyncio.sleep(0)  # the other partitions of this process go on meanwhile
+        partition.check()
+        if partition.overwritten:
+            await self._write_again(partition)
+        self.partition = partition
+        self._announced = partition.versions.get(P_CONVERT)
         elapsed_s = time.perf_counter() - started_s
         metrics.RESTORE_SECONDS.labels(str(self.number)).set(elapsed_s)
+        metrics.LEADS.labels(str(self.number)).set(partition.leads.settled)
         log.info(
             "states restored",
             partition=self.number,
-            leads=len(self.partition.leads),
+            leads=partition.leads.settled,
             seconds=round(elapsed_s, 3),
-            next_offset=self.partition.next_offset,
+            next_offset=partition.next_offset,
         )
 
     async def process(self, records: list[Any]) -> None:
         """Fold a batch and commit what it led to, all or nothing."""
         partition = self._restored()
         started_s = time.perf_counter()
-        for record in records:
-            if record.offset >= partition.next_offset:
-                partition.apply(record)
-        batch = partition.take()
+        batch = partition.fold(records)
         changelog: list[ToSend] = [
             (self._states_topic, self.number, key, value, [])
             for key, value in partition.changelog(batch)
         ]
-        await self._producer.send(
-            batch.outputs, [*changelog, *self._control()], partition.next_offset
-        )
+        await self._send(batch.outputs, [*changelog, *self._control()], partition.next_offset)
+        partition.committed()
         self._observe(batch, records, started_s)
 
     async def idle(self) -> None:
         """Append the time, or a new model version, to a log that has nothing else to say."""
         control = [*self._control(), *self._tick()]
         if control:
-            await self._producer.send((), control)
+            await self._send((), control)
         metrics.EVENT_TIME_LAG_SECONDS.labels(str(self.number)).set(
             max(0.0, self._clock() - self._restored().now_s)
         )
@@ -134,8 +147,34 @@ class ScoreWorker:
                 gauge.remove(str(self.number))
 
     async def pause(self) -> None:
-        """Note where the changelog ends, to know later whether somebody else went on."""
-        self._changelog_end = await end_offset(self._settings, self._states_topic, self.number)
+        """Keep the states; what somebody else adds meanwhile is read when they come back."""
+
+    async def _send(
+        self,
+        outputs: Iterable[Output],
+        records: Sequence[ToSend],
+        next_offset: int | None = None,
+    ) -> None:
+        ends = await self._producer.send(outputs, records, next_offset)
+        end = ends.get((self._states_topic, self.number))
+        if end is not None:
+            self._changelog_next = end + 1
+
+    async def _write_again(self, partition: Partition) -> None:
+        """Put the furthest states last again, for compaction to keep."""
+        rows, partition.overwritten = partition.overwritten, {}
+        log.warning(
+            "a former owner wrote after the new one; its states are overruled",
+            partition=self.number,
+            leads=len(rows),
+        )
+        await self._send(
+            (),
+            [
+                (self._states_topic, self.number, encode_key(address), row, [])
+                for address, row in rows.items()
+            ],
+        )
 
     def _restored(self) -> Partition:
         if self.partition is None:
@@ -191,7 +230,7 @@ class ScoreWorker:
                 case topics.DEAD_LETTERS.name:
                     metrics.DEAD_LETTERS.labels(self.role, output.label).inc()
         metrics.STATE_OVERFLOWS.inc(batch.overflows)
-        metrics.LEADS.labels(str(self.number)).set(len(partition.leads))
+        metrics.LEADS.labels(str(self.number)).set(partition.leads.settled)
         metrics.EVENT_TIME_LAG_SECONDS.labels(str(self.number)).set(
             max(0.0, now_s - partition.now_s)
         )

@@ -10,13 +10,15 @@ import typer
 from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
-from stream.cli import inspect, operate, run
+from stream.bench.restore import BenchError
+from stream.cli import bench, inspect, operate, run, state
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
 from stream.lead.state import StateFormatError
+from stream.repartition import RepartitionError
 from stream.settings import Settings
 
 app = typer.Typer(
@@ -30,11 +32,15 @@ app = typer.Typer(
 run.register(app)
 operate.register(app)
 inspect.register(app)
+state.register(app)
+bench.register(app)
 
 _EXPECTED = (
+    BenchError,
     BrokerError,
     EventFileError,
     FeedError,
+    RepartitionError,
     RulesFileError,
     StateFormatError,
     TopicError,

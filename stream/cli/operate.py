@@ -1,4 +1,4 @@
-"""Commands that operate a running system: topics, erase, models, state."""
+"""Commands that operate a running system: topics, erase, models."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError, check_states, find_lead, repair_states
+from stream.stored_states import LeadNotFoundError, find_lead
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -30,10 +30,6 @@ models_app = typer.Typer(
     help="Versions of the models: which serve, and going back to one.\n\n"
     "Example: leadstream models --json"
 )
-state_app = typer.Typer(
-    help="Stored lead states: check, migrate, repair.\n\nExample: leadstream state check",
-    no_args_is_help=True,
-)
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +37,6 @@ def register(app: typer.Typer) -> None:
     app.command()(topics)
     app.command()(erase)
     app.add_typer(models_app, name="models")
-    app.add_typer(state_app, name="state")
 
 
 def topics(
@@ -178,56 +173,6 @@ def release(name: Name) -> None:
     """
     asyncio.run(_write(Settings(), name, None))
     typer.echo(f"{name} serves its newest version again")
-
-
-@state_app.command()
-def check(json: Json = False) -> None:
-    """Read every stored state and name those that cannot be read.
-
-    Example: leadstream state check
-    """
-    readable, faults = asyncio.run(check_states(Settings()))
-    if json:
-        typer.echo(
-            orjson.dumps({"readable": readable, "faults": [asdict(f) for f in faults]}).decode()
-        )
-    else:
-        typer.echo(f"{readable} states can be read, {len(faults)} cannot")
-        for fault in faults:
-            typer.echo(f"partition {fault.partition}, lead {fault.lead_id}: {fault.fault}")
-    if faults:
-        raise typer.Exit(1)
-
-
-@state_app.command()
-def migrate() -> None:
-    """Carry states of an older schema over to this one's.
-
-    There has been one schema so far: this checks that all states are of it.
-
-    Example: leadstream state migrate
-    """
-    readable, faults = asyncio.run(check_states(Settings()))
-    typer.echo(f"{readable} states are of this schema, {len(faults)} are not")
-    if faults:
-        typer.echo("`leadstream state repair` rebuilds them from their log", err=True)
-        raise typer.Exit(1)
-
-
-@state_app.command()
-def repair() -> None:
-    """Rebuild the states that cannot be read from their log; stop the workers first.
-
-    Example: leadstream state repair
-    """
-    settings = Settings()
-
-    async def run() -> list[str]:
-        _, faults = await check_states(settings)
-        return await repair_states(settings, faults)
-
-    repaired = asyncio.run(run())
-    typer.echo(f"{len(repaired)} states rebuilt from the log {' '.join(repaired)}".strip())
 
 
 async def _store(settings: Settings) -> SnapshotStore:

@@ -1,16 +1,23 @@
 """Kafka clients as the settings ask for them: security, isolation, sizes, in one place."""
 
 import ssl
+import time
 import zlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaTimeoutError
 
 from stream.settings import Settings
 
 MAX_REQUEST_BYTES = 4 << 20
 """A dead letter holds a refused event in base64, beside its reason."""
+READ_RECORDS = 5_000
+"""Records handed over at once when a partition is read back."""
+READ_STALL_S = 60.0
+"""A partition that is read back has to bring something in this time."""
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -100,13 +107,41 @@ def new_admin(settings: Settings) -> AIOKafkaAdminClient:
     )
 
 
-async def end_offset(settings: Settings, topic: str, partition: int) -> int:
-    """Return the offset that the next committed record of a partition will have at least."""
+async def read_batches(
+    settings: Settings, topic: str, partition: int, from_offset: int = 0
+) -> AsyncIterator[list[Any]]:
+    """Yield the committed records of a partition in batches, from an offset to its present end.
+
+    ``topic`` is the name in Kafka. Open transactions ahead of the end are waited for.
+
+    Raises
+    ------
+    aiokafka.errors.KafkaTimeoutError
+        If nothing more comes for ``READ_STALL_S``.
+    """
     reader = new_reader(settings)
-    await reader.start()
     try:
+        await reader.start()
         where = TopicPartition(topic, partition)
-        return int((await reader.end_offsets([where]))[where])
+        end = (await reader.end_offsets([where]))[where]
+        beginning = (await reader.beginning_offsets([where]))[where]
+        reader.assign([where])  # not earlier: a waiting fetch holds up the questions behind it
+        position = max(from_offset, beginning)
+        reader.seek(where, position)
+        moved_s = time.monotonic()
+        # The position passes over aborted records and transaction marks, which come in no batch.
+        while position < end:
+            found = await reader.getmany(where, timeout_ms=200, max_records=READ_RECORDS)
+            for batch in found.values():
+                yield [r for r in batch if r.offset < end] if batch[-1].offset >= end else batch
+            former, position = position, await reader.position(where)
+            if position > former:
+                moved_s = time.monotonic()
+            elif time.monotonic() - moved_s > READ_STALL_S:
+                raise KafkaTimeoutError(
+                    f"{topic}/{partition} ends at {end}, and since {READ_STALL_S:g} s nothing "
+                    f"has come after {position}: a broker is away, or a transaction stays open"
+                )
     finally:
         await reader.stop()
 
@@ -114,27 +149,9 @@ async def end_offset(settings: Settings, topic: str, partition: int) -> int:
 async def read_all(
     settings: Settings, topic: str, partition: int, from_offset: int = 0
 ) -> list[Any]:
-    """Return the committed records of a partition, from an offset to its present end.
-
-    ``topic`` is the name in Kafka. Open transactions ahead of the end are waited for.
-    """
-    reader = new_reader(settings)
-    await reader.start()
-    try:
-        where = TopicPartition(topic, partition)
-        end = (await reader.end_offsets([where]))[where]
-        beginning = (await reader.beginning_offsets([where]))[where]
-        reader.assign([where])  # not earlier: a waiting fetch holds up the questions behind it
-        reader.seek(where, max(from_offset, beginning))
-        records: list[Any] = []
-        # The position passes over aborted records and transaction marks, which come in no batch.
-        while await reader.position(where) < end:
-            found = await reader.getmany(where, timeout_ms=200)
-            for batch in found.values():
-                records += [r for r in batch if r.offset < end]
-        return records
-    finally:
-        await reader.stop()
+    """Return what ``read_batches`` yields, in one list: for what is known to be small."""
+    batches = read_batches(settings, topic, partition, from_offset)
+    return [record async for batch in batches for record in batch]
 
 
 async def read_latest(settings: Settings, topic: str, partition: int) -> dict[bytes, bytes]:
@@ -143,9 +160,10 @@ async def read_latest(settings: Settings, topic: str, partition: int) -> dict[by
     ``topic`` is the name in Kafka.
     """
     latest: dict[bytes, bytes] = {}
-    for record in await read_all(settings, topic, partition):
-        if record.value is None:
-            latest.pop(record.key, None)
-        else:
-            latest[record.key] = record.value
+    async for batch in read_batches(settings, topic, partition):
+        for record in batch:
+            if record.value is None:
+                latest.pop(record.key, None)
+            else:
+                latest[record.key] = record.value
     return latest

@@ -4,7 +4,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas import topics
-from stream.kafka.clients import new_admin, new_reader, read_all
+from stream.kafka.clients import new_admin, new_reader, read_batches
 from stream.settings import Settings
 
 WORKED_ON = (*topics.INPUTS, topics.LEAD_FORWARDS, topics.LEAD_EVENTS)
@@ -69,6 +69,7 @@ class LagMeter:
     async def is_drained(self) -> bool:
         """Tell whether no record is left to be worked on; marks do not count."""
         for where, (committed, _) in (await self.behind()).items():
-            if await read_all(self._settings, where.topic, where.partition, committed):
+            found = read_batches(self._settings, where.topic, where.partition, committed)
+            if any([batch async for batch in found]):
                 return False
         return True

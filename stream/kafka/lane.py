@@ -1,6 +1,7 @@
 """One after another: a worker, the batches waiting for it, and the task that does them."""
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 FULL_BATCHES = 4
 """Batches waiting for one partition's worker before no more of that partition is fetched."""
+FULL_BYTES = 2 << 20
+"""The same in bytes: what waits is lag in Kafka, not memory here."""
 MAX_BATCH_RECORDS = 1_000
 IDLE_S = 0.2
 ATTEMPTS = 5
@@ -25,6 +28,11 @@ class Worker(Protocol):
     """What a role does with a partition, or with all partitions of its topics."""
 
     role: str
+
+    @property
+    def works_through_rebalances(self) -> bool:
+        """Whether a new owner shuts this one out, or a repeat does no harm."""
+        ...
 
     async def fence(self) -> None:
         """Shut out a former owner; quick, since the whole group waits for it."""
@@ -84,22 +92,50 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.is_restored = False
+        self._since_s: float | None = None
         self._waiting_of: Counter[TP] = Counter()
+        self._bytes_of: Counter[TP] = Counter()
         self._full: set[TP] = set()
 
     def put(self, records: Records) -> None:
         """Queue a batch; its partition is not fetched from while several wait."""
         self._waiting.append(records)
-        self._waiting_of[records.tp] += 1
+        tp = records.tp
+        self._waiting_of[tp] += 1
+        self._bytes_of[tp] += records.size_bytes
         self._wake.set()
-        if self._waiting_of[records.tp] >= FULL_BATCHES and records.tp not in self._full:
-            self._full.add(records.tp)
-            self._flow().on_buffer_full(records.tp)
+        is_much = self._waiting_of[tp] >= FULL_BATCHES or self._bytes_of[tp] >= FULL_BYTES
+        if is_much and tp not in self._full:
+            self._full.add(tp)
+            self._flow().on_buffer_full(tp)
+
+    def silence_s(self, now_s: float) -> float:
+        """Return how long (monotonic seconds) the piece of work under way has taken.
+
+        A restore does not count: reading back has a deadline of its own.
+        """
+        return 0.0 if self._since_s is None else now_s - self._since_s
+
+    def is_full(self, tp: TP) -> bool:
+        """Tell whether a partition is held back because enough of it waits."""
+        return tp in self._full
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its task is at work."""
+        return self._task is not None and not self._task.done()
+
+    def clear(self) -> None:
+        """Let go of what waits: it will be fetched again by whoever comes next."""
+        self._waiting.clear()
+        self._waiting_of.clear()
+        self._bytes_of.clear()
+        self._full.clear()
 
     async def start(self, on_crash: Callable[[BaseException], None]) -> None:
         """Shut out a former owner, then restore and work in the background."""
         self._stopping = False
-        self._clear()
+        self.clear()
         await self.worker.fence()
         self._task = asyncio.create_task(self._run(), name=self.name)
 
@@ -111,9 +147,10 @@ class Lane:
         self._task.add_done_callback(done)
 
     async def pause(self) -> None:
-        """Finish the batch under way; what waits will be fetched again by whoever comes next."""
+        """Finish the batch under way."""
         self._stopping, self.is_restored = True, False
-        self._clear()
+        self._since_s = None
+        self.clear()
         self._wake.set()
         task, self._task = self._task, None
         if task is not None:
@@ -123,7 +160,10 @@ class Lane:
 
     async def close(self) -> None:
         """Finish and let go."""
-        await self.pause()
+        try:
+            await self.pause()
+        except ProducerFenced:
+            log.info("let go of a partition that another process owns", lane=self.name)
         await self.worker.close()
 
     async def _run(self) -> None:
@@ -147,19 +187,19 @@ class Lane:
     def _next(self) -> list[Any]:
         """Take what waits as one batch."""
         records: list[Any] = []
-        while self._waiting and len(records) < MAX_BATCH_RECORDS:
+        size_bytes = 0
+        while self._waiting and len(records) < MAX_BATCH_RECORDS and size_bytes < FULL_BYTES:
             batch = self._waiting.popleft()
             records += batch
-            self._waiting_of[batch.tp] -= 1
-            if batch.tp in self._full and self._waiting_of[batch.tp] <= 1:
-                self._full.discard(batch.tp)
-                self._flow().on_buffer_drop(batch.tp)
+            size_bytes += batch.size_bytes
+            tp = batch.tp
+            self._waiting_of[tp] -= 1
+            self._bytes_of[tp] -= batch.size_bytes
+            is_little = self._waiting_of[tp] <= 1 and self._bytes_of[tp] < FULL_BYTES
+            if tp in self._full and is_little:
+                self._full.discard(tp)
+                self._flow().on_buffer_drop(tp)
         return records
-
-    def _clear(self) -> None:
-        self._waiting.clear()
-        self._waiting_of.clear()
-        self._full.clear()
 
     def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:
         return lambda: self.worker.process(records)
@@ -171,9 +211,10 @@ class Lane:
                 if attempt > 1:
                     await self.worker.fence()
                     await self.worker.restore()
+                self._since_s = time.monotonic() if self.is_restored else None
                 await work()
             except ProducerFenced:
-                self.is_restored = False
+                self.is_restored = False  # its silence goes on until the group has decided
                 self.worker.discard()
                 log.warning(
                     "another process owns this partition now; waiting for the group to say so",
@@ -193,5 +234,6 @@ class Lane:
                 )
                 await asyncio.sleep(0.2 * 2**attempt)
             else:
+                self._since_s = None
                 return True
         return False

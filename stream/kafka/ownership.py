@@ -1,8 +1,9 @@
 """The partitions that this process owns: who works on which, kept over rebalances."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 
 from faust.types import TP
 
@@ -37,17 +38,29 @@ class Ownership:
         self._flow = flow
         self._on_crash = on_crash
         self._lanes: dict[Hashable, Lane] = {}
-        self._paused: dict[Hashable, Lane] = {}
         self._names: dict[TP, Hashable] = {}
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(BATCHES_AT_ONCE)
         )
         self._assigned = False
+        self._rebalancing_s = time.monotonic()
 
     @property
     def is_ready(self) -> bool:
         """Whether the group has given this process its share, and all of it is restored."""
         return self._assigned and all(lane.is_restored for lane in self._lanes.values())
+
+    def stalled(self, now_s: float) -> Iterator[tuple[str, float]]:
+        """Yield each lane's name and how long its piece of work has taken, in seconds."""
+        for lane in list(self._lanes.values()):
+            yield lane.name, lane.silence_s(now_s)
+        if not self._assigned:
+            yield "rebalance", now_s - self._rebalancing_s
+
+    def takes(self, tp: TP) -> bool:
+        """Tell whether records of a partition are worked on here and are not held back."""
+        lane = self._lanes.get(self._names.get(tp))
+        return lane is not None and lane.is_restored and not lane.is_full(tp)
 
     def workers(self, role: str) -> list[Worker]:
         """Return the workers at work in a role."""
@@ -59,35 +72,51 @@ class Ownership:
         if lane is not None:
             lane.put(records)
 
+    @property
+    def is_assigned(self) -> bool:
+        """Whether no rebalance is under way."""
+        return self._assigned
+
     async def on_revoked(self, revoked: set[TP]) -> None:
-        """Pause: a partition that comes back keeps its worker and its state."""
-        self._assigned = False
+        """Note that a rebalance begins; who is not shut out by a new owner stops now.
+
+        The others go on with what they have: a rebalance stops only what moves.
+        """
+        self._assigned, self._rebalancing_s = False, time.monotonic()
         names = {self._names.pop(tp) for tp in revoked if tp in self._names}
-        going = {name: self._lanes.pop(name) for name in names if name in self._lanes}
-        await asyncio.gather(*(lane.pause() for lane in going.values()))
-        self._paused |= going
+        await asyncio.gather(
+            *(
+                lane.pause()
+                for name, lane in self._lanes.items()
+                if name in names and not lane.worker.works_through_rebalances
+            )
+        )
 
     async def on_assigned(self, assigned: set[TP]) -> None:
-        """Take over; what was paused and went elsewhere is let go."""
+        """Take over; a partition that comes back keeps its worker and its state."""
         makers = {}
         for tp in assigned:
             made = self._make(tp)
             if made is not None:
                 self._names[tp], makers[made[0]] = made
-        paused, self._paused = self._paused, {}
-        await asyncio.gather(*(lane.close() for n, lane in paused.items() if n not in makers))
-        starting = {}
+        gone = [self._lanes.pop(name) for name in list(self._lanes) if name not in makers]
+        await asyncio.gather(*(lane.close() for lane in gone))
+        starting = []
         for name, maker in makers.items():
-            if name not in self._lanes:
-                starting[name] = paused.get(name) or self._lane(str(name), maker())
-        await asyncio.gather(*(lane.start(self._on_crash) for lane in starting.values()))
-        self._lanes |= starting
+            lane = self._lanes.get(name)
+            if lane is None:
+                lane = self._lanes[name] = self._lane(str(name), maker())
+            # Fetching begins anew at what was committed, which brings what waits here as well.
+            lane.clear()
+            if not lane.is_running:
+                starting.append(lane)
+        await asyncio.gather(*(lane.start(self._on_crash) for lane in starting))
         self._assigned = True
 
     async def close(self) -> None:
         """Finish and let go of everything."""
-        lanes = [*self._lanes.values(), *self._paused.values()]
-        self._lanes, self._paused, self._names = {}, {}, {}
+        lanes = list(self._lanes.values())
+        self._lanes, self._names = {}, {}
         await asyncio.gather(*(lane.close() for lane in lanes))
 
     def _lane(self, name: str, worker: Worker) -> Lane:

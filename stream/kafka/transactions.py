@@ -75,10 +75,15 @@ class PartitionProducer:
         outputs: Iterable[Output],
         changelog: Sequence[ToSend] = (),
         next_offset: int | None = None,
-    ) -> None:
+    ) -> Mapping[tuple[str, int], int]:
         """Send outputs and changelog, and note the input offset if one is given.
 
         Outputs go to the partition of their key, the changelog to the partitions it names.
+
+        Returns
+        -------
+        Mapping
+            Topic and partition -> offset of the last changelog record there.
 
         Raises
         ------
@@ -93,12 +98,13 @@ class PartitionProducer:
         records = await addressed(producer, self._settings, outputs)
         if self._settings.delivery == "exactly_once":
             async with producer.transaction():
-                await append(producer, [*records, *changelog])
+                ends = await append(producer, [*records, *changelog])
         else:
             await append(producer, records)
-            await append(producer, changelog)
+            ends = await append(producer, changelog)
         if next_offset is not None:
             self._committer.note_offset(self._topic, self._partition, next_offset)
+        return ends
 
 
 class SharedProducer:
@@ -159,25 +165,41 @@ async def addressed(
     return records
 
 
-async def append(producer: AIOKafkaProducer, records: Iterable[ToSend]) -> None:
+async def append(
+    producer: AIOKafkaProducer, records: Iterable[ToSend]
+) -> Mapping[tuple[str, int], int]:
     """Send records in whole batches per partition, and wait until all are acknowledged.
 
     A batch that one builds oneself costs a fraction of a ``send`` per record.
+
+    Returns
+    -------
+    Mapping
+        Topic and partition -> offset of the last record there.
     """
     batches: dict[tuple[str, int], Any] = {}
     waiting = []
+
+    async def send(where: tuple[str, int], batch: Any) -> None:
+        topic, partition = where
+        count = batch.record_count()
+        waiting.append((where, count, await producer.send_batch(batch, topic, partition=partition)))
+
     for topic, partition, key, value, headers in records:
-        batch = batches.get((topic, partition))
+        where = topic, partition
+        batch = batches.get(where)
         if batch is None:
-            batch = batches[topic, partition] = producer.create_batch()
+            batch = batches[where] = producer.create_batch()
         if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-            waiting.append(await producer.send_batch(batch, topic, partition=partition))
-            batch = batches[topic, partition] = producer.create_batch()
+            await send(where, batch)
+            batch = batches[where] = producer.create_batch()
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 raise ValueError(
                     f"record of {len(value or b'')} bytes does not fit into a batch for {topic}"
                 )
-    for (topic, partition), batch in batches.items():
-        waiting.append(await producer.send_batch(batch, topic, partition=partition))
-    for future in waiting:
-        await future
+    for where, batch in batches.items():
+        await send(where, batch)
+    ends = {}
+    for where, count, future in waiting:
+        ends[where] = (await future).offset + count - 1
+    return ends

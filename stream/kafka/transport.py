@@ -13,23 +13,31 @@ from typing import Any, Protocol
 
 import aiokafka
 import faust
+import structlog
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from stream.kafka.assignor import StickyByTopic
-from stream.kafka.clients import MAX_REQUEST_BYTES, fetch_max_wait_ms, security
+from stream.kafka.clients import fetch_max_wait_ms, security
 from stream.settings import Settings
+
+FETCH_BYTES = 1 << 20
+"""What one fetch brings of one partition at most, and so what may wait of it in memory."""
+
+log = structlog.get_logger(__name__)
 
 
 class Records(list[Any]):
     """What one fetch brought of one partition: a batch, delivered whole."""
 
-    __slots__ = ("tp",)
+    __slots__ = ("size_bytes", "tp")
 
     def __init__(self, tp: TP, records: Iterable[Any]) -> None:
         super().__init__(records)
+        self.size_bytes = sum(len(r.value or b"") for r in self)
         self.tp = TP(tp.topic, tp.partition)  # aiokafka's own type will not do for Faust
 
 
@@ -78,17 +86,50 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=settings.max_poll_records,
-            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,  # a larger record comes all the same
             fetch_max_wait_ms=fetch_max_wait_ms(settings),
             # A restore of a million states is no sign of death; heartbeats tell that.
             max_poll_interval_ms=600_000,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             rebalance_timeout_ms=int(settings.session_timeout_s * 1000),
-            heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 4),
+            # Who hears of a rebalance last keeps everybody waiting.
+            heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 10),
             request_timeout_ms=int(max(40.0, 2 * settings.session_timeout_s) * 1000),
             metadata_max_age_ms=30_000,
             **security(settings),
         )
+
+    def behind(self) -> dict[TP, int]:
+        """Return where each assigned partition stands that has committed records to be fetched."""
+        consumer = self._consumer
+        assignment = consumer and consumer._subscription.subscription.assignment
+        if not assignment or not assignment.active:
+            return {}
+        found = {}
+        for tp in assignment.tps:
+            state = assignment.state_value(tp)
+            if state.has_valid_position and state.lso is not None and state.position < state.lso:
+                found[TP(tp.topic, tp.partition)] = state.position
+        return found
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit what is still assigned; what cannot be will be done again, which changes nothing.
+
+        Faust would end the process where another member has these partitions by now.
+        """
+        consumer = self._ensure_consumer()
+        mine = {
+            aiokafka.TopicPartition(tp.topic, tp.partition): offset
+            for tp, offset in offsets.items()
+            if tp in self.assignment()
+        }
+        try:
+            if mine:
+                await consumer.commit(mine)
+        except KafkaError as error:
+            log.info("offsets not committed", error=type(error).__name__)
+            return False
+        return True
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
@@ -125,6 +166,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Shut out former owners before Faust reads where to go on."""
         await self.app.leadstream_owner.on_assigned(set(assigned))
         await super().on_partitions_assigned(assigned, generation_id)
+
+    def behind(self) -> dict[TP, int]:
+        """Return where each assigned partition stands that has committed records to be fetched."""
+        found: dict[TP, int] = self._thread.behind()
+        return found
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit where to go on: the offset after the last one done."""

@@ -131,15 +131,32 @@ def decide_merge(
     return decision
 
 
-def next_due_s(state: LeadState, house: House) -> float | None:
-    """Return when the lead's first timer is due."""
-    times = [decision[3] for decision in state.decisions.values()]
+def next_due_s(state: LeadState, house: House) -> float:
+    """Return when the lead's first timer is due; the last one forgets it."""
+    times: list[float] = [decision[3] for decision in state.decisions.values()]
     label_s = labels.next_label_s(state, house)
     if label_s is not None:
         times.append(label_s)
     if state.absence_due_s is not None:
         times.append(state.absence_due_s)
-    return min(times, default=None)
+    times.append(_forget_s(state, house))
+    return min(times)
+
+
+def is_forgotten(state: LeadState, now_s: float, house: House) -> bool:
+    """Tell whether nothing has been heard of a lead for as long as leads are kept."""
+    return _forget_s(state, house) <= now_s
+
+
+def drop_timers(state: LeadState, now_s: float) -> None:
+    """Let go of what waits for a time that cannot be dealt with."""
+    triggers.close_expired(state, now_s)
+    state.absence_due_s = None
+    state.samples = []
+
+
+def _forget_s(state: LeadState, house: House) -> float:
+    return max(state.last_at_s, state.last_active_s) + house.retention_s
 
 
 def score_state(

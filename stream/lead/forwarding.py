@@ -15,10 +15,11 @@ from stream.lead import decide
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS, resolve
+from stream.lead.lead_table import LeadTable
 from stream.lead.outputs import Origin, Output, dead_letter, encode_key
 from stream.lead.records import Batch, Record
 from stream.lead.scoring import Scorer
-from stream.lead.state import LeadState
+from stream.lead.state import LeadState, StateFormatError
 from stream.lead.triggers import Cause
 
 
@@ -26,7 +27,7 @@ class Fold(Protocol):
     """What moving leads needs of the fold that it is a part of."""
 
     house: House
-    leads: dict[str, LeadState]
+    leads: LeadTable
     batch: Batch
 
     @property
@@ -120,7 +121,10 @@ class Forwarding:
             state = None
         if state is None:
             state = LeadState.new(address, at_s)
-        other = LeadState.from_json(event["state"])
+        try:
+            other = LeadState.from_json(event["state"])
+        except StateFormatError as error:
+            raise ValueError(f"history of {address!r} cannot be read: {error}") from error
         cause = Cause(event["event_id"], at_s)
         decision = decide.decide_merge(
             state, other, cause, partition.now_s, partition.scorer(), partition.house
@@ -199,6 +203,7 @@ class Forwarding:
                 "event": event,
             },
         )
+        state.last_active_s = max(state.last_active_s, partition.now_s)  # still in use
         partition.touch(state, offset)
         partition.batch.events[event["type"], "forwarded"] += 1
 

@@ -58,6 +58,8 @@ class House:
         Opens and clicks no later than this after their mail's delivery are a scanner's.
     scanner_links, scanner_burst_s
         So many links of one mail followed within this time are followed by a scanner.
+    retention_s
+        Leads of which nothing has been heard for this long are forgotten.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -87,3 +89,4 @@ class House:
     scanner_delivery_s: float = 5.0
     scanner_links: int = 3
     scanner_burst_s: float = 5.0
+    retention_s: float = 400 * DAY_S

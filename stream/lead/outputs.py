@@ -44,6 +44,11 @@ def encode_key(address: str) -> bytes:
     return address.encode("utf-8", "surrogatepass")
 
 
+def decode_key(key: bytes | None) -> str:
+    """Return the address that a record key stands for."""
+    return (key or b"").decode("utf-8", "surrogatepass")
+
+
 def rfc3339(at_s: float) -> str:
     """Return epoch seconds as RFC 3339 in UTC, to the microsecond.
 

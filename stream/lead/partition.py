@@ -1,7 +1,8 @@
 """A partition's states: a pure fold of its log. Same log, same states, same outputs, to the bit."""
 
+import contextlib
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,12 +11,22 @@ from schemas import topics
 from stream.lead import decide
 from stream.lead.forwarding import Forwarding
 from stream.lead.house import House
+from stream.lead.lead_table import LeadTable
 from stream.lead.log_clock import LogClock
-from stream.lead.outputs import Origin, dead_letter, encode_key, epoch_s
+from stream.lead.merge import merge_into
+from stream.lead.outputs import Origin, dead_letter, decode_key, encode_key, epoch_s
 from stream.lead.records import Batch, Models, Record
 from stream.lead.routing import CLOCK_HEADER, MAX_PARTS, PART_HEADER, SOURCE_HEADER
 from stream.lead.scoring import Scorer
-from stream.lead.state import LeadState, StateFormatError
+from stream.lead.state import SCHEMA_VERSION, LeadState, StateFormatError
+from stream.lead.stored_form import (
+    decode_document,
+    decode_state,
+    encode_row,
+    encode_state,
+    offset_of,
+    read_row,
+)
 
 META_KEY = b"\x00partition"
 """Key of the changelog record that holds what belongs to the partition and to no lead."""
@@ -23,6 +34,19 @@ META_VERSION = 1
 
 NEVER_TOO_LATE = frozenset({"erasure", "consent"})
 """What a person has a right to counts whenever it arrives."""
+
+FAULTS_NAMED = 5
+
+Step = tuple[str, int | tuple[float, str]]
+"""What the fold can fail at: a record by its offset, or a timer by when it is due and its lead."""
+
+
+class _FailedError(Exception):
+    """A step of the fold raised what nobody expected."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
+        self.step = step
 
 
 class Partition:
@@ -49,19 +73,78 @@ class Partition:
     ) -> None:
         self.house = house
         self._models = models
-        self.leads: dict[str, LeadState] = {}
+        self.leads = LeadTable()
         self.next_offset = 0
         self.sources: dict[str, int] = {}
         self.versions: dict[str, str] = {}
         self.batch = Batch()
         self._clock = LogClock()
+        # At least one entry per lead that has a timer, due no later than the timer itself.
         self._timers: list[tuple[float, str]] = []
         self._forwarding = Forwarding(self)
+        self._failed: set[Step] = set()
+        self._faults: dict[bytes, str] = {}
+        self.overwritten: dict[str, bytes] = {}
+        """Rows that a former owner wrote an earlier state after: to be written again."""
+        self._before: dict[str, bytes | None] = {}
+        self._meta_before: dict[str, Any] | None = None
         for key, value in changelog:
-            self._restore(key, value)
+            self.restore(key, value)
+        self.check()
+
+    def fold(self, records: Sequence[Record]) -> Batch:
+        """Fold records of the log, those done before passed over; return what they led to.
+
+        A record that cannot be applied for a reason that nobody expected becomes a dead letter
+        and leaves nothing behind: the batch is taken back and folded again without it. One
+        event must not stop all that come after it.
+        """
+        self._before, self._meta_before = {}, self.meta()
+        failed: set[Step] = set()
+        while True:
+            self._failed = failed
+            try:
+                for record in records:
+                    if record.offset >= self.next_offset:
+                        self.apply(record)
+            except _FailedError as error:
+                failed.add(error.step)
+                self.rollback()
+                self._meta_before = self.meta()
+            else:
+                self._failed = set()
+                return self.take()
+
+    def committed(self) -> None:
+        """Note that what was folded last is committed, and will not be taken back."""
+        self._before, self._meta_before = {}, None
+
+    def rollback(self) -> None:
+        """Take back what was folded since the last commit."""
+        if self._meta_before is None:
+            return
+        touched = self.take().touched
+        self.leads.revert(touched)
+        for address, row in self._before.items():
+            self.leads.put_row(address, row)
+        self._set_meta(self._meta_before)
+        self._schedule([*touched, *self._before])
+        self.committed()
 
     def apply(self, record: Record) -> None:
         """Fold one record of the log into the states; what goes out is added to ``batch``."""
+        step: Step = ("record", record.offset)
+        if step in self._failed:
+            self._set_aside(record)
+            return
+        try:
+            self._apply(record)
+        except (_FailedError, MemoryError, StateFormatError):
+            raise
+        except Exception as error:
+            raise _FailedError(step) from error
+
+    def _apply(self, record: Record) -> None:
         offset = record.offset
         headers = dict(record.headers)
         origin = self.origin(headers, record)
@@ -77,8 +160,10 @@ class Partition:
             self._fire_timers(offset)
         elif kind == "use_model":
             self.versions[event["model"]] = event["version"]
+        elif kind in {"lead_left", "lead_adopted"}:
+            self._move_house(decode_key(record.key), event, offset)
         else:
-            address = (record.key or b"").decode("utf-8", "surrogatepass")
+            address = decode_key(record.key)
             path: tuple[str, ...] = ()
             # What follows from an event says nothing of the time that the event has not said.
             is_witness = kind not in {"link", "lead_moved", "forwarded"}
@@ -104,13 +189,67 @@ class Partition:
         batch, self.batch = self.batch, Batch()
         return batch
 
-    def changelog(self, batch: Batch) -> Iterable[tuple[bytes, bytes | None]]:
-        """Yield the changelog records of a batch: each touched lead once, then the partition."""
-        for address in batch.touched:
-            state = self.leads.get(address)
-            value = None if state is None else orjson.dumps(state.to_json())
-            yield encode_key(address), value
-        yield META_KEY, orjson.dumps(self.meta())
+    def changelog(self, batch: Batch) -> list[tuple[bytes, bytes | None]]:
+        """Return the changelog records of a batch: each touched lead once, then the partition."""
+        self._before = {address: self.leads.row(address) for address in batch.touched}
+        records = [(encode_key(a), self.leads.settle(a)) for a in batch.touched]
+        self.leads.close_surplus()
+        records.append(self._meta_record())
+        return records
+
+    def stored(self) -> Iterable[tuple[bytes, bytes]]:
+        """Yield what the changelog holds of this partition as of the last settled batch."""
+        for address, row in self.leads.rows():
+            yield encode_key(address), row
+        yield self._meta_record()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take in a record of the changelog; of several of a lead, the furthest one stands.
+
+        What cannot be read is noted; ``check`` refuses it if nothing readable came after it.
+        """
+        self._faults.pop(key, None)
+        address = decode_key(key)
+        if value is None:
+            self.leads.put_row(address, None)
+            return
+        try:
+            row = read_row(value)
+            if key == META_KEY:
+                self._restore_meta(row.offset, decode_document(value))
+                return
+            if row.version < SCHEMA_VERSION:
+                value = encode_state(decode_state(value))
+        except StateFormatError as error:
+            self._faults[key] = str(error)
+            return
+        former = self.leads.row(address)
+        if former is not None and offset_of(former) > row.offset:
+            self.overwritten[address] = former
+            return
+        self.overwritten.pop(address, None)
+        self.leads.put_row(address, value)
+        if row.due_s is not None:
+            heapq.heappush(self._timers, (row.due_s, address))
+
+    def check(self) -> None:
+        """Refuse a changelog of which something could not be read.
+
+        Raises
+        ------
+        StateFormatError
+            It names the first leads and what is wrong with each.
+        """
+        if not self._faults:
+            return
+        named = [
+            f"{'the partition itself' if k == META_KEY else 'lead ' + k.decode('utf-8', 'replace')}"
+            f": {fault}"
+            for k, fault in list(self._faults.items())[:FAULTS_NAMED]
+        ]
+        raise StateFormatError(
+            f"{len(self._faults)} changelog records cannot be read: {'; '.join(named)}"
+        )
 
     def meta(self) -> dict[str, Any]:
         """Return what belongs to the partition and to no lead, as plain JSON."""
@@ -118,9 +257,9 @@ class Partition:
             "v": META_VERSION,
             "now_s": self.now_s,
             "next_offset": self.next_offset,
-            "sources": self.sources,
-            "versions": self.versions,
-            "recent_s": self._clock.recent_s,
+            "sources": dict(self.sources),
+            "versions": dict(self.versions),
+            "recent_s": list(self._clock.recent_s),
         }
 
     @property
@@ -138,8 +277,9 @@ class Partition:
         state.offset = offset
         self.leads[state.lead_id] = state
         self.batch.touched[state.lead_id] = None
-        due_s = decide.next_due_s(state, self.house)
-        if due_s is not None and due_s != state.next_due_s:
+        due_s, former_s = decide.next_due_s(state, self.house), state.next_due_s
+        # A later timer than before has the former one's entry, which will be put off then.
+        if former_s is None or due_s < former_s:
             heapq.heappush(self._timers, (due_s, state.lead_id))
         state.next_due_s = due_s
 
@@ -188,22 +328,72 @@ class Partition:
         self.touch(state, offset)
         self.carry_out(address, kind, decision)
 
+    def _move_house(self, address: str, event: Mapping[str, Any], offset: int) -> None:
+        """Take leave of a lead, or take one in, when the number of partitions changes."""
+        state = self.leads.get(address)
+        if state is not None and state.offset >= offset:
+            return
+        if event["type"] == "lead_left":
+            self.leads.pop(address, None)
+            self.batch.touched[address] = None
+            return
+        adopted = LeadState.from_json(event["state"])
+        if state is not None and state.forward_to is None and adopted.forward_to is None:
+            merge_into(adopted, state, self.house)
+        elif state is not None:
+            adopted = state  # what has been said here since is newer
+        adopted.next_due_s = None
+        self.touch(adopted, offset)
+
     def _fire_timers(self, offset: int) -> None:
         ahead: list[tuple[float, str]] = []
+        last: tuple[float, str] | None = None
         while self._timers and self._timers[0][0] <= self.now_s:
-            due_s, address = heapq.heappop(self._timers)
-            state = self.leads.get(address)
-            if state is None or state.next_due_s != due_s or state.offset >= offset:
-                if state is not None and state.next_due_s == due_s:
-                    ahead.append((due_s, address))  # this record is replayed, its timer is not
+            timer = heapq.heappop(self._timers)
+            if timer == last:
                 continue
-            state.next_due_s = None
-            decision = decide.decide_timers(state, self.now_s, self.scorer(), self.house)
-            # A record that also carries an event for this lead comes after its timers.
-            self.touch(state, offset - 1)
-            self.carry_out(address, "timer", decision)
+            last = timer
+            due_s, address = timer
+            state = self.leads.get(address)
+            if state is None or state.next_due_s is None:
+                continue
+            if state.next_due_s > due_s:
+                heapq.heappush(self._timers, (state.next_due_s, address))
+            elif state.offset >= offset:
+                ahead.append(timer)  # this record is replayed, its timer is not
+            else:
+                self._fire(state, due_s, offset)
         for timer in ahead:
             heapq.heappush(self._timers, timer)
+
+    def _fire(self, state: LeadState, due_s: float, offset: int) -> None:
+        step: Step = ("timer", (due_s, state.lead_id))
+        state.next_due_s = None
+        if step in self._failed:
+            decide.drop_timers(state, self.now_s)
+            self.batch.events["timer", "cannot_apply"] += 1
+        elif decide.is_forgotten(state, self.now_s, self.house):
+            self.leads.pop(state.lead_id)
+            self.batch.touched[state.lead_id] = None
+            self.batch.events["timer", "forgotten"] += 1
+            return
+        else:
+            try:
+                decision = decide.decide_timers(state, self.now_s, self.scorer(), self.house)
+            except Exception as error:
+                self.batch.touched[state.lead_id] = None  # changed in part: to be taken back
+                raise _FailedError(step) from error
+            self.carry_out(state.lead_id, "timer", decision)
+        # A record that also carries an event for this lead comes after its timers.
+        self.touch(state, offset - 1)
+
+    def _schedule(self, addresses: Iterable[str]) -> None:
+        """Note the timers of leads anew, as they were settled last."""
+        for address in addresses:
+            row = self.leads.row(address)
+            due_s = None if row is None else read_row(row).due_s
+            if due_s is not None:
+                heapq.heappush(self._timers, (due_s, address))
 
     def _has_seen(self, origin: Origin, headers: Mapping[str, bytes]) -> bool:
         """Tell a repeat of route's after a crash: its sources come in order, each once."""
@@ -220,16 +410,44 @@ class Partition:
         self.batch.events[kind, "too_late"] += 1
         if kind == "link":
             return  # the event that it came with is refused on its own, whole
+        message = (
+            f"occurred_at {event['occurred_at']} is more than "
+            f"{self.house.late_grace_s:g} s late; raise the grace or send sooner"
+        )
+        self._refuse(record, origin, "too_late", "occurred_at", message)
+
+    def _set_aside(self, record: Record) -> None:
+        """Refuse a record that the fold failed at."""
+        headers = dict(record.headers)
+        origin = None
+        with contextlib.suppress(ValueError):  # its very headers may be what is wrong
+            origin = self.origin(headers, record)
+            if origin is not None:
+                self._has_seen(origin, headers)
+        self.batch.events["", "cannot_apply"] += 1
+        self._refuse(
+            record,
+            origin,
+            "cannot_apply",
+            None,
+            "leadstream failed at this event, which is a fault of leadstream; report it, and "
+            "replay the letter with a release that mends it",
+        )
+        self.next_offset = record.offset + 1
+
+    def _refuse(
+        self, record: Record, origin: Origin | None, reason: str, field: str | None, message: str
+    ) -> None:
         self.batch.outputs.append(
             dead_letter(
-                origin or Origin(topics.LEAD_EVENTS.name, -1, record.offset, self.now_s),
+                origin
+                or Origin(topics.LEAD_EVENTS.name, -1, record.offset, record.timestamp / 1000.0),
                 record.key,
                 record.value or b"",
                 stage="score",
-                reason="too_late",
-                field="occurred_at",
-                message=f"occurred_at {event['occurred_at']} is more than "
-                f"{self.house.late_grace_s:g} s late; raise the grace or send sooner",
+                reason=reason,
+                field=field,
+                message=message,
             )
         )
 
@@ -242,28 +460,20 @@ class Partition:
         topic, partition, offset = source.decode().rsplit("/", 2)
         return Origin(topic, int(partition), int(offset), record.timestamp / 1000.0)
 
-    def _restore(self, key: bytes, value: bytes) -> None:
-        try:
-            document = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise StateFormatError(
-                f"changelog record {key!r} is no JSON ({error}); run `leadstream state repair`"
-            ) from None
-        if key == META_KEY:
-            self._restore_meta(document)
-            return
-        state = LeadState.from_json(document)
-        self.leads[state.lead_id] = state
-        if state.next_due_s is not None:
-            heapq.heappush(self._timers, (state.next_due_s, state.lead_id))
-
-    def _restore_meta(self, document: dict[str, Any]) -> None:
+    def _restore_meta(self, offset: int, document: dict[str, Any]) -> None:
         if document.get("v") != META_VERSION:
             raise StateFormatError(
-                f"the partition's own record is of schema {document.get('v')!r}, this leadstream "
-                f"reads {META_VERSION}; run `leadstream state migrate`"
+                f"of schema {document.get('v')!r}, this leadstream reads {META_VERSION}; "
+                "run the release that wrote it, or a later one"
             )
-        self._clock = LogClock(document["now_s"], document["recent_s"])
+        if offset >= self.next_offset:
+            self._set_meta(document)
+
+    def _meta_record(self) -> tuple[bytes, bytes]:
+        return META_KEY, encode_row(self.meta(), None, self.next_offset)
+
+    def _set_meta(self, document: Mapping[str, Any]) -> None:
+        self._clock = LogClock(document["now_s"], list(document["recent_s"]))
         self.next_offset = document["next_offset"]
-        self.sources = document["sources"]
-        self.versions = document["versions"]
+        self.sources = dict(document["sources"])
+        self.versions = dict(document["versions"])

@@ -1,5 +1,6 @@
 """One lead's state: small, bounded, and the same however the lead got there."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -7,7 +8,8 @@ from stream.lead.decay import DecayedCounts
 from stream.lead.points import Ledger
 from stream.lead.unsettled import Unsettled
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of a state's JSON and of its stored form (``stream.lead.stored_form``)."""
 
 MAX_KINDS = 64
 MAX_ATTRIBUTES = 64
@@ -118,19 +120,14 @@ class LeadState:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "LeadState":
-        """Rebuild a state from ``to_json``.
+        """Rebuild a state from ``to_json``, of this schema or an earlier one.
 
         Raises
         ------
         StateFormatError
-            If the document is of another schema version or lacks what every state has.
+            If the document is of a later schema or lacks what every state has.
         """
-        version = document.get("v")
-        if version != SCHEMA_VERSION:
-            raise StateFormatError(
-                f"lead state of schema {version!r}, this leadstream reads {SCHEMA_VERSION}; "
-                "run `leadstream state migrate`"
-            )
+        document = upgraded(document)
         try:
             values = {k: v for k, v in document.items() if k not in {"v", "counts", "landmark_s"}}
             values["counts"] = DecayedCounts(
@@ -147,6 +144,34 @@ class LeadState:
                 "run `leadstream state repair`"
             ) from error
 
+
+def upgraded(document: dict[str, Any]) -> dict[str, Any]:
+    """Carry a state's document over to this schema, step by step.
+
+    Logs keep histories that moved for longer than a release lasts, so earlier schemas stay
+    readable.
+
+    Raises
+    ------
+    StateFormatError
+        If it is of no known schema.
+    """
+    version: Any = document.get("v")
+    while version in _UPGRADES:
+        document = _UPGRADES[version](document)
+        version = document["v"]
+    if version != SCHEMA_VERSION:
+        raise StateFormatError(
+            f"lead state of schema {version!r}, this leadstream reads 1 to {SCHEMA_VERSION}; "
+            "run the release that wrote it, or a later one"
+        )
+    return document
+
+
+_UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    # Schema 2 changed how a state is stored, and added fields that start empty.
+    1: lambda document: {**document, "v": 2},
+}
 
 _DEFAULTS: dict[str, Any] = {
     f.name: f.default_factory() if f.default_factory is not MISSING else f.default

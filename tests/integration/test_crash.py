@@ -16,13 +16,15 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
-from stream.lead.outputs import Output, encode_key
+from stream.lead.outputs import Output
 from stream.lead.partition import META_KEY
 from stream.lead.routing import SOURCE_HEADER
+from stream.lead.stored_form import offset_of
 from stream.models import SnapshotStore
 from stream.settings import Settings
 from stream.simulator import Simulation
-from stream.stored_states import fold_log, latest_states
+from stream.state_repair import fold_log
+from stream.stored_states import latest_states
 
 EVENTS = 3_000
 KILLED_AFTER = (900, 1_900)
@@ -113,13 +115,12 @@ async def _assert_folds(settings: Settings) -> None:
     outputs: list[Output] = []
     for number in range(settings.partitions):
         states = await latest_states(settings, number)
-        until = orjson.loads(states[META_KEY])["next_offset"]
+        until = offset_of(states[META_KEY])
         log = await read_all(settings, settings.topic(topics.LEAD_EVENTS.name), number, until)
         assert [r for r in log if SOURCE_HEADER in dict(r.headers)] == [], "events not folded"
         partition, sent = await fold_log(settings, number, settings.house(), store, until)
         outputs += sent
-        folded = {encode_key(a): orjson.dumps(s.to_json()) for a, s in partition.leads.items()}
-        assert states == {**folded, META_KEY: orjson.dumps(partition.meta())}
+        assert states == dict(partition.stored())
     for topic in OUTPUTS:
         recorded = [_comparable(r.key, r.value, r.headers) for r in await _records(settings, topic)]
         expected = [

@@ -18,7 +18,7 @@ from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.settings import Settings
 from stream.simulator import SimulatedEvent, Simulation
-from stream.stored_states import check_states
+from stream.state_repair import check_states
 
 EVENTS = 1_500
 BROKEN = {"not_json", "unknown_type", "missing_field", "bad_value", "too_large"}

@@ -15,12 +15,14 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
-from stream.lead.outputs import Output, encode_key
+from stream.lead.outputs import Output
 from stream.lead.partition import META_KEY
+from stream.lead.stored_form import offset_of
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 from stream.simulator import Simulation
-from stream.stored_states import fold_log, latest_states
+from stream.state_repair import fold_log
+from stream.stored_states import latest_states
 
 EVENTS = 4_000
 OUTPUTS = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.TRAINING_EXAMPLES)
@@ -90,11 +92,10 @@ def test_folding_the_log_of_two_workers_reproduces_every_output_and_state_to_the
         for number in range(settings.partitions):
             states = await latest_states(settings, number)
             # Time marks may follow that no worker was left to fold.
-            until = orjson.loads(states[META_KEY])["next_offset"]
+            until = offset_of(states[META_KEY])
             partition, sent = await fold_log(settings, number, settings.house(), store, until)
             outputs += sent
-            folded = {encode_key(a): orjson.dumps(s.to_json()) for a, s in partition.leads.items()}
-            assert states == {**folded, META_KEY: orjson.dumps(partition.meta())}
+            assert states == dict(partition.stored())
         assert await _median_delay_s(settings) < 2.0, "scorers were to follow within 2 s"
         for topic in OUTPUTS:
             recorded = await _recorded(settings, topic)

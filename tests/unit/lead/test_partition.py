@@ -1,3 +1,4 @@
+from dataclasses import replace
 from random import Random
 
 import orjson
@@ -6,8 +7,10 @@ from lead_stream import DAY_S, HOUSE, START_S, LeadStream, event
 
 from schemas import topics
 from stream.evaluate import LogEntry
+from stream.lead.lead_table import LeadTable
 from stream.lead.partition import META_KEY, Partition
-from stream.lead.state import StateFormatError
+from stream.lead.state import SCHEMA_VERSION, LeadState, StateFormatError
+from stream.lead.stored_form import decode_state, encode_state, read_row
 
 GRACE_S = HOUSE.late_grace_s
 
@@ -251,8 +254,124 @@ def test_numbers_without_measure_leave_numbers(huge):
     assert stream.lead("L").attributes["a=b"] == 1
 
 
-def test_a_broken_changelog_record_is_named():
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{",
+        b'{"v":99,"lead_id":"L"}',
+        b'{"v":1,"lead_id":"L","no_such":1}',
+        encode_state(LeadState.new("L", 0.0))[:-1],
+        encode_state(LeadState.new("L", 0.0))[:9],
+        encode_state(LeadState.new("L", 0.0)).replace(b"lead_id", b"lead_ic"),
+        b"\xff" + encode_state(LeadState.new("L", 0.0))[1:],
+    ],
+)
+def test_a_broken_changelog_record_is_named_unless_a_readable_one_came_after_it(value):
     store = LeadStream().store
-    for value in (b"{", b'{"v":99,"lead_id":"L"}', b'{"v":1,"lead_id":"L","no_such":1}'):
-        with pytest.raises(StateFormatError, match="leadstream state"):
-            Partition(HOUSE, store, [(b"L", value)])
+    with pytest.raises(StateFormatError, match="lead L: ") as raised:
+        Partition(HOUSE, store, [(b"L", value)])
+    assert "leadstream state repair" in str(raised.value) or "release" in str(raised.value)
+    good = encode_state(LeadState.new("L", 0.0))
+    assert Partition(HOUSE, store, [(b"L", value), (b"L", good)]).leads["L"].events == 0
+
+
+def test_states_of_the_first_schema_are_carried_over():
+    document = LeadState.new("L", START_S).to_json() | {"v": 1, "next_due_s": START_S + 9}
+    partition = Partition(HOUSE, LeadStream().store, [(b"L", orjson.dumps(document))])
+    ((_, row), _) = partition.stored()
+    assert read_row(row)[:3] == (SCHEMA_VERSION, START_S + 9, -1)
+    assert decode_state(row).lead_id == "L"
+
+
+def test_of_several_records_of_a_lead_the_furthest_stands_whichever_came_last():
+    # At least once, a process that was frozen may write an old state after the new owner's.
+    old, new = LeadState.new("L", 0.0), LeadState.new("L", 0.0)
+    old.offset, new.offset, new.events = 3, 7, 2
+    for order in ((old, new), (new, old)):
+        changelog = [(b"L", encode_state(s)) for s in order]
+        assert Partition(HOUSE, LeadStream().store, changelog).leads["L"].events == 2
+
+
+def test_a_lead_of_which_nothing_is_heard_is_forgotten_with_a_tombstone():
+    stream = LeadStream(house=replace(HOUSE, retention_s=30 * DAY_S, horizon_s=20 * DAY_S))
+    stream.send(event("activity", "a", 0, lead_id="L"), event("activity", "b", 0, lead_id="M"))
+    stream.send(event("activity", "c", 9 * DAY_S, lead_id="M"))
+    stream.send(event("activity", "d", 9 * DAY_S, lead_id="M", anonymous_id="v"))
+    stream.tick(30 * DAY_S)
+    assert stream.state("L") is None
+    assert b"L" not in stream.changelogs[0]
+    assert stream.lead("M").events == 3
+    assert stream.counts["timer", "forgotten"] == 1
+    stream.tick(39 * DAY_S)
+    assert list(stream.partitions[0].leads) == []
+
+
+class _Faulty(Partition):
+    """A fold that fails at one lead's events after it has changed it."""
+
+    def touch(self, state, offset):
+        super().touch(state, offset)
+        if state.lead_id == "bad":
+            raise ZeroDivisionError
+
+
+def test_an_event_that_the_fold_fails_at_is_set_aside_and_leaves_nothing_behind():
+    stream = busy(n=60)
+    log = stream.logs[0]
+    bad = LogEntry(
+        0, log[30].timestamp, b"bad", orjson.dumps(event("activity", "x")), [("source", b"t/0/7")]
+    )
+    entries = [*log[:30], bad, *log[30:]]
+    entries = [replace(e, offset=n) for n, e in enumerate(entries)]
+
+    def folded(size):
+        partition = _Faulty(HOUSE, stream.store)
+        outputs = []
+        for first in range(0, len(entries), size):
+            batch = partition.fold(entries[first : first + size])
+            partition.changelog(batch)
+            outputs += batch.outputs
+        return outputs, list(partition.stored())
+
+    outputs, stored = folded(len(entries))
+    letters = [orjson.loads(o.value) for o in outputs if o.topic == topics.DEAD_LETTERS.name]
+    assert [(b["reason"], b["topic"], b["offset"]) for b in letters] == [("cannot_apply", "t", 7)]
+    assert b"bad" not in dict(stored)
+    # Histories that move say at which offset they left; that is one further from here on.
+    kept = {topics.LEAD_SCORES.name, topics.NURTURE_TRIGGERS.name, topics.TRAINING_EXAMPLES.name}
+    assert [o for o in outputs if o.topic in kept] == [o for o in stream.outputs if o.topic in kept]
+    for size in (1, 7, 31):
+        again, rows = folded(size)
+        assert (again, dict(rows)) == (outputs, dict(stored)), size
+
+
+def test_a_batch_that_was_not_committed_is_taken_back_and_comes_out_the_same_again():
+    stream = busy(n=120)
+    log = stream.logs[0]
+    partition = Partition(HOUSE, stream.store)
+    partition.changelog(partition.fold(log[:70]))
+    partition.committed()
+    before = dict(partition.stored())
+    first = partition.fold(log[70:])
+    rows = partition.changelog(first)
+    partition.rollback()
+    assert dict(partition.stored()) == before
+    second = partition.fold(log[70:])
+    assert partition.changelog(second) == rows
+    assert second.outputs == first.outputs
+
+
+def test_only_lately_touched_leads_stay_open():
+    table = LeadTable(max_open=2)
+    for name in "abc":
+        table[name] = LeadState.new(name, 0.0)
+        table.settle(name)
+    table.close_surplus()
+    assert sorted(table) == ["a", "b", "c"]
+    assert (len(table), table.settled) == (3, 3)
+    assert table["a"] is not table.get("b")
+    first = table["c"]
+    table.close_surplus()
+    table.close_surplus()
+    assert table["c"] is not first or table["c"].lead_id == "c"

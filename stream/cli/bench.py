@@ -1,0 +1,47 @@
+"""Benchmarks: how fast, how much memory, on this machine."""
+
+import asyncio
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from stream.bench.restore import bench_restore
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+bench_app = typer.Typer(
+    help="Benchmarks on this machine.\n\nExample: leadstream bench restore --leads 1000000 --json",
+    no_args_is_help=True,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(bench_app, name="bench")
+
+
+@bench_app.callback()
+def about() -> None:
+    """Benchmarks on this machine."""
+
+
+@bench_app.command()
+def restore(
+    leads: Annotated[int, typer.Option(min=8, help="How many leads.")] = 1_000_000,
+    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    json: Json = False,
+) -> None:
+    """Measure how long a worker takes to have its leads back, and their memory.
+
+    Example: leadstream bench restore --leads 1000000 --json
+    """
+    _print(asyncio.run(bench_restore(leads, kafka)), json=json)
+
+
+def _print(report: dict[str, Any], *, json: bool) -> None:
+    if json:
+        typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+        return
+    for name, value in report.items():
+        typer.echo(f"{name:>16}  {value}")

@@ -1,0 +1,108 @@
+"""How a state stands in the changelog: a checked prefix, then its JSON.
+
+The prefix says what a restore needs of a lead that nothing happens to: schema version, when its
+first timer is due, the log's offset up to which it is folded, and a checksum. So a million
+states come back without being parsed, and a truncated or altered one is found all the same.
+"""
+
+import math
+import struct
+import zlib
+from typing import Any, NamedTuple
+
+import orjson
+
+from stream.lead.state import SCHEMA_VERSION, LeadState, StateFormatError
+
+_PREFIX = struct.Struct(">BdqI")
+_UNPREFIXED = b"{"
+"""States of schema 1 were stored as plain JSON."""
+
+REPAIR = "stop the workers and run `leadstream state repair`"
+
+
+class Row(NamedTuple):
+    """A stored document, checked and not yet parsed; ``due_s`` is None where no timer runs."""
+
+    version: int
+    due_s: float | None
+    offset: int
+    body: bytes
+
+
+def encode_row(document: dict[str, Any], due_s: float | None, offset: int) -> bytes:
+    """Return a document as it stands in the changelog."""
+    body = orjson.dumps(document)
+    due = math.inf if due_s is None else due_s
+    return _PREFIX.pack(SCHEMA_VERSION, due, offset, zlib.crc32(body)) + body
+
+
+def encode_state(state: LeadState) -> bytes:
+    """Return a lead's state as it stands in the changelog."""
+    return encode_row(state.to_json(), state.next_due_s, state.offset)
+
+
+def read_row(value: bytes) -> Row:
+    """Check a stored value.
+
+    Raises
+    ------
+    StateFormatError
+        If it is truncated or altered, or of a later schema.
+    """
+    if value[:1] == _UNPREFIXED:
+        return _read_unprefixed(value)
+    if len(value) <= _PREFIX.size:
+        raise StateFormatError(f"truncated to {len(value)} bytes; {REPAIR}")
+    version, due_s, offset, checksum = _PREFIX.unpack_from(value)
+    if version > SCHEMA_VERSION:
+        raise StateFormatError(
+            f"of schema {version}, this leadstream reads up to {SCHEMA_VERSION}; "
+            "run the release that wrote it, or a later one"
+        )
+    body = value[_PREFIX.size :]
+    if zlib.crc32(body) != checksum:
+        raise StateFormatError(f"altered or truncated, its checksum does not match; {REPAIR}")
+    return Row(version, None if due_s == math.inf else due_s, offset, body)
+
+
+def offset_of(value: bytes) -> int:
+    """Return how far along the log a value is that ``read_row`` has found good."""
+    return int(_PREFIX.unpack_from(value)[2])
+
+
+def decode_document(value: bytes) -> dict[str, Any]:
+    """Return the document of a stored value.
+
+    Raises
+    ------
+    StateFormatError
+        If it cannot be read.
+    """
+    try:
+        document = orjson.loads(read_row(value).body)
+    except orjson.JSONDecodeError as error:
+        raise StateFormatError(f"no JSON ({error}); {REPAIR}") from None
+    if not isinstance(document, dict):
+        raise StateFormatError(f"no JSON object; {REPAIR}")
+    return document
+
+
+def decode_state(value: bytes) -> LeadState:
+    """Return the lead state of a stored value.
+
+    Raises
+    ------
+    StateFormatError
+        If it cannot be read.
+    """
+    return LeadState.from_json(decode_document(value))
+
+
+def _read_unprefixed(value: bytes) -> Row:
+    try:
+        document = orjson.loads(value)
+        due_s, offset = document.get("next_due_s"), int(document.get("offset", -1))
+        return Row(1, None if due_s is None else float(due_s), offset, value)
+    except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError) as error:
+        raise StateFormatError(f"no JSON ({error}); {REPAIR}") from None

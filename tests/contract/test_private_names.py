@@ -1,0 +1,111 @@
+"""The private names of the engines that our code touches: which, and that they are there."""
+
+import ast
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.errors import CommitFailedError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from stream.kafka.transport import ConsumerThread
+
+ROOT = Path(__file__).parents[2]
+
+PRIVATE = {
+    ("online_models/logistic.py", "_weights"),
+    ("stream/cli/run.py", "_exit"),  # os._exit, the standard library's own
+    ("stream/watchdog.py", "_exit"),
+    ("stream/documentation.py", "_labelnames"),
+    ("stream/kafka/lag.py", "_client"),
+    ("stream/kafka/transactions.py", "_sender"),
+    ("stream/kafka/transport.py", "_assignor"),
+    ("stream/kafka/transport.py", "_consumer"),
+    ("stream/kafka/transport.py", "_ensure_consumer"),
+    ("stream/kafka/transport.py", "_subscription"),
+    ("stream/kafka/transport.py", "_thread"),
+}
+"""Private attributes of others that we touch; each is held by a test here, in test_engine_names
+or in test_deploy."""
+
+
+def names_of_our_own(tree: ast.Module) -> set[str]:
+    """Return the private names that a module itself defines or assigns on self."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+            case ast.Attribute(ctx=ast.Store()):
+                found.add(node.attr)
+            case ast.Name(ctx=ast.Store()):
+                found.add(node.id)
+    return found
+
+
+def private_names(path: Path) -> set[tuple[str, str]]:
+    name = path.relative_to(ROOT).as_posix()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = names_of_our_own(tree) - {attribute for file, attribute in PRIVATE if file == name}
+    return {
+        (name, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and node.attr not in own
+    }
+
+
+def test_no_other_private_name_of_an_engine_is_touched() -> None:
+    rooms = ("stream", "online_models", "schemas")
+    paths = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+
+    touched = set[tuple[str, str]]().union(*map(private_names, paths))
+
+    assert touched == PRIVATE, "hold a new private name by a test in this file, and list it there"
+
+
+class _Thread(ConsumerThread):
+    """The thread's methods on a consumer of the test's own."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+
+    def assignment(self) -> set[TP]:
+        return {TP("t", 0)}
+
+
+async def test_faust_commits_through_a_method_that_we_replace() -> None:
+    assert list(inspect.signature(driver.AIOKafkaConsumerThread._commit).parameters) == [
+        "self",
+        "offsets",
+    ]
+    assert "self._commit" in inspect.getsource(driver.AIOKafkaConsumerThread.commit)
+    asked: list[Any] = []
+
+    async def commit(offsets: Any) -> None:
+        asked.append(offsets)
+        raise CommitFailedError("another member has it")
+
+    thread = _Thread(SimpleNamespace(commit=commit))
+    assert await thread._commit({TP("t", 0): 5, TP("gone", 1): 7}) is False
+    assert asked == [{TopicPartition("t", 0): 5}]
+
+
+async def test_a_partition_with_committed_records_to_be_fetched_is_behind() -> None:
+    subscription = SubscriptionState()
+    subscription.assign_from_user({TopicPartition("t", 0), TopicPartition("t", 1)})
+    assert subscription.subscription is not None
+    assignment = subscription.subscription.assignment
+    for number, (position, stable_end) in enumerate([(5, 9), (9, 9)]):
+        state = assignment.state_value(TopicPartition("t", number))
+        state.reset_to(position)
+        state.lso = stable_end
+    thread = _Thread(SimpleNamespace(_subscription=subscription))
+    assert thread.behind() == {TP("t", 0): 5}
+    assert _Thread(None).behind() == {}
