@@ -12,6 +12,12 @@ class _EmailEvent(LeadEvent):
     text: str | None = None
 
 
+class EmailDelivered(_EmailEvent):
+    """A mail was taken in by the lead's mail system; who opens it at once is no person."""
+
+    type: Literal["email_delivered"]
+
+
 class EmailOpen(_EmailEvent):
     """A mail was opened."""
 

@@ -17,6 +17,19 @@ class Reason(Message):
     contribution: float
 
 
+class Discounted(Message):
+    """Events of a lead that machines made, and that therefore count nothing.
+
+    ``reason`` says how they were recognised: ``known_agent`` (the agent says so),
+    ``privacy_prefetch`` (Apple Mail fetches every mail's images), ``at_delivery`` (sooner after
+    delivery than a person can), ``link_burst`` (many links of one mail at once).
+    """
+
+    kind: Literal["page_view", "form_fill", "email_open", "email_click"]
+    count: int
+    reason: Literal["known_agent", "privacy_prefetch", "at_delivery", "link_burst"]
+
+
 class ScoreChanged(Message):
     """A lead's score moved by the configured amount, its tier changed, or it is the first.
 
@@ -24,6 +37,7 @@ class ScoreChanged(Message):
     the rest as ``other``, and ``baseline``, which every lead starts from.
     ``model_weight`` is the share of the learned model in the log-odds; the rest comes from
     the rule points, so 0 says that nothing has been learned yet.
+    ``discounted`` lists what mail scanners and crawlers did in the lead's name.
     """
 
     type: Literal["score_changed"] = "score_changed"
@@ -37,6 +51,7 @@ class ScoreChanged(Message):
     tier: Tier
     previous_tier: Tier | None
     reasons: tuple[Reason, ...]
+    discounted: tuple[Discounted, ...] = ()
     model: str
     model_version: str
     model_weight: Probability

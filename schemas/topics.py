@@ -87,6 +87,7 @@ _CRM = (
     crm.Satisfaction,
 )
 _EMAIL = (
+    email.EmailDelivered,
     email.EmailOpen,
     email.EmailClick,
     email.EmailReply,
@@ -99,7 +100,11 @@ PAGE_VIEWS = Topic(
     "page-views", _ANY_KEY, (web.PageView,), "input", "Pages shown, from the website's tracker."
 )
 EMAIL_EVENTS = Topic(
-    "email-events", _ANY_KEY, _EMAIL, "input", "Opens, clicks, replies, bounces, unsubscribes."
+    "email-events",
+    _ANY_KEY,
+    _EMAIL,
+    "input",
+    "Deliveries, opens, clicks, replies, bounces, unsubscribes.",
 )
 FORM_FILLS = Topic(
     "form-fills", _ANY_KEY, (forms.FormFill,), "input", "Forms that visitors sent in."

@@ -40,6 +40,12 @@ TRIGGERS_SUPPRESSED = Counter(
     ("rule", "reason"),
     registry=REGISTRY,
 )
+MACHINE_EVENTS = Counter(
+    "leadstream_machine_events",
+    "Events that mail scanners and crawlers made, by type and how they were recognised.",
+    ("type", "reason"),
+    registry=REGISTRY,
+)
 BATCH_SECONDS = Histogram(
     "leadstream_batch_seconds",
     "Time from taking a batch to its commit.",

@@ -179,6 +179,15 @@ class Settings(BaseSettings):
     session_gap_s: Seconds = Field(
         1_800.0, description="Seconds without a page view that end a session."
     )
+    scanner_delivery_s: Seconds = Field(
+        5.0, description="Seconds after a mail's delivery within which only scanners open or click."
+    )
+    scanner_links: int = Field(
+        3, ge=2, description="Links of one mail that only a scanner follows at once."
+    )
+    scanner_burst_s: Seconds = Field(
+        5.0, description="Seconds within which that many links are followed at once."
+    )
     lead_retention_s: Annotated[float, Field(gt=0)] = Field(
         34_560_000.0,
         description="Seconds without an event after which a lead is forgotten; over horizon_s.",
@@ -328,6 +337,9 @@ class Settings(BaseSettings):
             opt_in={p: _countries(getattr(self, f"opt_in_{p}")) for p in GATES},
             email_actions=frozenset(_items(self.email_actions)),
             erasure_key=erasure_key(self.email_key.get_secret_value().encode()),
+            scanner_delivery_s=self.scanner_delivery_s,
+            scanner_links=self.scanner_links,
+            scanner_burst_s=self.scanner_burst_s,
             retention_s=self.lead_retention_s,
             sealer=self.sealer(),
         )

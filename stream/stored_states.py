@@ -7,6 +7,7 @@ from stream.kafka.clients import new_reader, partition_of, read_latest
 from stream.kafka.snapshots import read_snapshots
 from stream.lead.consent import GATES, may
 from stream.lead.decide import score_state
+from stream.lead.discount import discounted
 from stream.lead.hashing import email_hash
 from stream.lead.identity import EMAIL, MAX_HOPS, is_email
 from stream.lead.outputs import encode_key, rfc3339
@@ -110,6 +111,10 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "journey": [
             {"occurred_at": rfc3339(at_s), "what": kind, "points": points}
             for at_s, kind, points in state.journey
+        ],
+        "discounted": [
+            {"kind": kind, "count": count, "reason": reason, "latest_at": rfc3339(at_s)}
+            for kind, reason, count, at_s in discounted(state)
         ],
         "open_decisions": [
             {

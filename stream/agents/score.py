@@ -219,6 +219,8 @@ class ScoreWorker:
             metrics.EVENTS.labels(self.role, kind, outcome).inc(count)
         for (rule, reason), count in batch.suppressed.items():
             metrics.TRIGGERS_SUPPRESSED.labels(rule, reason).inc(count)
+        for (kind, reason), count in batch.machines.items():
+            metrics.MACHINE_EVENTS.labels(kind, reason).inc(count)
         for output in batch.outputs:
             match output.topic:
                 case topics.LEAD_SCORES.name:

@@ -88,6 +88,12 @@ def explain(
     console.print(reasons, journey)
     console.print(f"points   {report['points']:g}  {report['points_by_rule']}", highlight=False)
     console.print(f"stage    {report['stage'] or 'none'}; outcome {report['outcome'] or 'open'}")
+    for entry in report["discounted"]:
+        console.print(
+            f"ignored  {entry['count']} x {entry['kind']}: {entry['reason']}, "
+            f"latest {entry['latest_at']}",
+            highlight=False,
+        )
     console.print(f"consent  {report['consent'] or 'nothing said'}", highlight=False)
     allowed = [purpose for purpose, is_allowed in report["allowed"].items() if is_allowed]
     console.print(f"allowed  {', '.join(allowed) or 'nothing'}", highlight=False)

@@ -6,7 +6,7 @@ from typing import Any
 from stream.lead import consent, points
 from stream.lead.hashing import short_hash
 from stream.lead.house import House
-from stream.lead.kinds import BY_THE_LEAD, ON_THE_WEBSITE, kinds_of, page_of
+from stream.lead.kinds import ON_THE_WEBSITE, kinds_of, page_of
 from stream.lead.state import (
     MAX_ATTRIBUTE_CHARACTERS,
     MAX_ATTRIBUTES,
@@ -15,6 +15,7 @@ from stream.lead.state import (
     MAX_RECENT_IDS,
     LeadState,
 )
+from stream.lead.unsettled import advance
 
 NOTED_ALWAYS = frozenset(
     {"consent", "email_unsubscribe", "lead_profile", "stage_change", "outcome", "action_result"}
@@ -38,34 +39,16 @@ def is_duplicate(state: LeadState, event_id: str, now_s: float, house: House) ->
     return False
 
 
-def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> bool:
-    """Bring a lead's state up to an event at its own time; a late one counts as of then.
-
-    Returns
-    -------
-    bool
-        False where the lead has not agreed to be scored: then what it said and what others know
-        of it is noted, and nothing of what it does.
-    """
-    _learn_of(state, event, at_s)
-    if not consent.may(state, consent.SCORING, house):
-        consent.stop_profiling(state)
-        return False
+def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
+    """Count an event at its own time; a late one counts as of then."""
     state.events += 1
-    if at_s >= state.last_at_s:
-        state.before_last_s, state.last_at_s = state.last_at_s, at_s
     before = points.standing(state.ledger, house.points, at_s)
     kinds = kinds_of(event)
     for kind in kinds:
         state.overflows += not state.counts.add(kind, at_s)
-    if kinds:
-        state.last_kind = kinds[-1]
+    advance(state, at_s, event["type"], kinds[-1] if kinds else "", house)
     if event["type"] in ON_THE_WEBSITE:
         _browse(state, event, at_s, house)
-    # A late one does not end an absence that was noted since.
-    if event["type"] in BY_THE_LEAD and at_s > state.last_active_s:
-        state.last_active_s = at_s
-        state.absence_due_s = at_s + house.absence_s
     if event["type"] in CHANGES_WHAT_HOLDS:
         points.hold(state.ledger, house.points, state.attributes, at_s)
     points.earn(state.ledger, house.points, event, at_s)
@@ -73,8 +56,14 @@ def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: 
     if kinds:
         state.journey.append([at_s, kinds[-1], round(earned, 2)])
         state.journey.sort(key=lambda step: step[0])
-        del state.journey[:-MAX_JOURNEY]
-    return True
+        shorten_journey(state)
+
+
+def shorten_journey(state: LeadState) -> None:
+    """Forget the oldest steps; while something may be taken back, they may come back."""
+    if state.unsettled is not None:
+        state.unsettled.spill(state.journey[:-MAX_JOURNEY])
+    del state.journey[:-MAX_JOURNEY]
 
 
 def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
@@ -92,7 +81,8 @@ def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: Hous
                 state.overflows += 1
 
 
-def _learn_of(state: LeadState, event: Mapping[str, Any], at_s: float) -> None:
+def note_facts(state: LeadState, event: Mapping[str, Any], at_s: float) -> None:
+    """Note what a lead said of itself, and what others know of it."""
     match event["type"]:
         case "lead_profile":
             _update_attributes(state, event["attributes"], is_newest=at_s >= state.profile_at_s)

@@ -68,3 +68,4 @@ def stop_profiling(state: LeadState) -> None:
     """
     state.samples, state.sampled_of = [], 0
     state.absence_due_s = None
+    state.unsettled = None

@@ -74,6 +74,20 @@ class DecayedCounts:
             row[i] += 2.0 ** max(age_s / half_life_s, -1000.0)
         return fits
 
+    def remove(self, kind: str, at_s: float) -> None:
+        """Take back one occurrence that was counted; a kind without any is forgotten."""
+        name = kind if kind in self.counts else self.OTHER
+        row = self.counts.get(name)
+        if row is None:
+            return
+        row[0] -= 1.0
+        if row[0] <= 0.0:
+            del self.counts[name]
+            return
+        age_s = at_s - self.landmark_s
+        for i, half_life_s in enumerate(HALF_LIVES_S, start=1):
+            row[i] = max(0.0, row[i] - 2.0 ** max(age_s / half_life_s, -1000.0))
+
     def factors(self, at_s: float) -> tuple[float, ...]:
         """Return what stored counts are multiplied with to be read at a time; plain first."""
         age_s = at_s - self.landmark_s

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import topics
-from stream.lead import labels, points, triggers
-from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate
+from stream.lead import discount, labels, points, triggers
+from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate, note_facts
 from stream.lead.consent import SCORING, may, stop_profiling
 from stream.lead.features import features_of
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
+from stream.lead.machines import JUDGED
 from stream.lead.merge import merge_into
 from stream.lead.outputs import Output, cloud_event, rfc3339
 from stream.lead.scoring import Scored, Scorer, reasons_of, score_one
@@ -23,12 +24,16 @@ SETTLED = frozenset({"outcome", "erasure"})
 
 @dataclass(slots=True)
 class Decision:
-    """What an event led to. ``p_convert`` is None where nothing was scored."""
+    """What an event led to. ``p_convert`` is None where nothing was scored.
+
+    ``machines`` are the events now known to be a machine's, by type and reason.
+    """
 
     outcome: str
     outputs: list[Output] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     p_convert: float | None = None
+    machines: list[tuple[str, str]] = field(default_factory=list)
 
 
 def decide_event(
@@ -54,14 +59,54 @@ def decide_event(
     """
     if is_duplicate(state, event["event_id"], now_s, house):
         return Decision("duplicate")
+    kind: str = event["type"]
     had_won = state.outcome == labels.WON
-    if not apply_event(state, event, at_s, house):
-        return Decision("applied" if event["type"] in NOTED_ALWAYS else "no_consent")
-    decision = Decision("applied")
-    if event["type"] == "outcome" and not had_won:
+    note_facts(state, event, at_s)
+    if not may(state, SCORING, house):
+        stop_profiling(state)
+        state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
+        return Decision("applied" if kind in NOTED_ALWAYS else "no_consent")
+    if kind in JUDGED or kind == "email_delivered":
+        decision = _judge(state, event, at_s, now_s, scorer, house)
+        if decision.outcome != "applied":
+            return decision
+    else:
+        decision = Decision("applied")
+        if state.unsettled is not None:
+            discount.note(state, event, at_s, now_s, house)
+    if kind == "outcome" and not had_won:
         decision.outputs += labels.label_by_outcome(state, event["result"], at_s, house)
+    apply_event(state, event, at_s, house)
     cause = Cause(event["event_id"], at_s)
-    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, event)
+    corrects = bool(decision.machines)
+    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, event, corrects=corrects)
+    return decision
+
+
+def _judge(
+    state: LeadState,
+    event: Mapping[str, Any],
+    at_s: float,
+    now_s: float,
+    scorer: Scorer | None,
+    house: House,
+) -> Decision:
+    """Tell whether a person made an event; correct the score where an earlier one was none's."""
+    kind: str = event["type"]
+    reason: str | None = None
+    if kind == "email_delivered":
+        decision = Decision("noted")
+        taken = discount.deliver(state, event, at_s, now_s, house)
+    else:
+        reason, taken = discount.judge(state, event, at_s, now_s, house)
+        decision = Decision("applied" if reason is None else "machine")
+    if reason is not None:
+        discount.count(state, kind, reason, at_s)
+        decision.machines.append((kind, reason))
+    decision.machines += [(step.type, step.reason) for step in taken]
+    if taken and decision.outcome != "applied":
+        cause = Cause(event["event_id"], at_s)
+        _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, corrects=True)
     return decision
 
 
@@ -145,6 +190,8 @@ def _score(
     house: House,
     decision: Decision,
     event: Mapping[str, Any] | None,
+    *,
+    corrects: bool = False,
 ) -> None:
     scored, total, x = score_state(state, at_s, scorer, house)
     decision.p_convert = scored.p_convert
@@ -154,14 +201,14 @@ def _score(
         labels.keep_sample(state, at_s, scored.p_convert, x, house)
     former = state.tier
     tier = tier_of(scored.score, former, house)
-    moved = state.score is None or abs(scored.score - state.score) >= house.score_step
+    moved = corrects or state.score is None or abs(scored.score - state.score) >= house.score_step
     state.tier = tier
     if moved or tier != former:
         decision.outputs.append(_score_changed(state, scored, total, former, cause))
         state.score, state.p_convert = scored.score, scored.p_convert
         state.model_version = scored.version
-    if state.outcome is not None:
-        return  # sales has closed this lead; nothing is to be nurtured
+    if state.outcome is not None or (corrects and event is None):
+        return  # closed leads are not nurtured, and a tier that was a scanner's did not fall
     if event is None:
         rules = triggers.rules_met("", None, former, tier)
         if decision.outcome == "timers":
@@ -190,6 +237,10 @@ def _score_changed(
         "tier": state.tier,
         "previous_tier": former,
         "reasons": reasons_of(scored),
+        "discounted": [
+            {"kind": kind, "count": count, "reason": reason}
+            for kind, reason, count, _ in discount.discounted(state)
+        ],
         "model": labels.MODEL,
         "model_version": scored.version,
         "model_weight": scored.model_weight,

@@ -88,6 +88,10 @@ class House:
         Actions that reach the lead by email, which consent to email gates.
     erasure_key
         The secret that erased addresses are hashed with.
+    scanner_delivery_s
+        Opens and clicks no later than this after their mail's delivery are a scanner's.
+    scanner_links, scanner_burst_s
+        So many links of one mail followed within this time are followed by a scanner.
     retention_s
         Leads of which nothing has been heard for this long are forgotten.
     sealer
@@ -121,5 +125,8 @@ class House:
     opt_in: Mapping[str, frozenset[str]] = field(default_factory=lambda: DEFAULT_OPT_IN)
     email_actions: frozenset[str] = frozenset(EMAIL_ACTIONS)
     erasure_key: bytes = field(default=b"", repr=False)
+    scanner_delivery_s: float = 5.0
+    scanner_links: int = 3
+    scanner_burst_s: float = 5.0
     retention_s: float = 400 * DAY_S
     sealer: Sealer = field(default_factory=lambda: Sealer(DEVELOPMENT_KEY), repr=False)

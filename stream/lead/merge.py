@@ -4,31 +4,27 @@ from collections.abc import Iterable
 from typing import Any
 
 from stream.lead import points
+from stream.lead.apply import shorten_journey
 from stream.lead.consent import set_consent
+from stream.lead.discount import merge_discounts
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.state import (
     MAX_ALIASES,
     MAX_ATTRIBUTES,
     MAX_DECISIONS,
-    MAX_JOURNEY,
     MAX_PAGES,
     MAX_RECENT_IDS,
     LeadState,
 )
+from stream.lead.unsettled import join
 
 
 def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     """Add another history to a lead's; what the lead knows of itself wins, sums are sums."""
     state.first_at_s = min(state.first_at_s, other.first_at_s)
-    if other.last_active_s > state.last_active_s:
-        # With its timer, which may have fired already.
-        state.last_active_s, state.absence_due_s = other.last_active_s, other.absence_due_s
-    if other.last_at_s > state.last_at_s and other.last_kind:
-        state.last_kind = other.last_kind
-    state.last_at_s, state.before_last_s = sorted(
-        (state.last_at_s, state.before_last_s, other.last_at_s, other.before_last_s), reverse=True
-    )[:2]
+    merge_discounts(state, other, house)
+    join(state, other)
     state.overflows += other.overflows + (not state.counts.merge(other.counts))
     state.events += other.events
     state.sessions += other.sessions
@@ -59,7 +55,8 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     for rule, at_s in other.triggered_s.items():
         state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
-    state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])[-MAX_JOURNEY:]
+    state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])
+    shorten_journey(state)
 
 
 def add_aliases(state: LeadState, addresses: Iterable[str]) -> int:

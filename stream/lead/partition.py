@@ -304,6 +304,7 @@ class Partition:
         for verdict in decision.verdicts:
             if verdict.suppressed is not None:
                 batch.suppressed[verdict.rule, verdict.suppressed] += 1
+        batch.machines.update(decision.machines)
         if decision.p_convert is not None:
             batch.scored.append((address, decision.p_convert))
 

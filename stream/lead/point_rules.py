@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from schemas.topics import INPUTS
 
 EventType = str
-_EVENT_TYPES = frozenset(t for topic in INPUTS for t in topic.types() if t != "cost")
+_EVENT_TYPES = frozenset(
+    t for topic in INPUTS for t in topic.types() if t not in {"cost", "email_delivered"}
+)
 
 
 class RulesFileError(ValueError):

@@ -1,6 +1,6 @@
 """A lead's ledger of rule points: what each rule has earned, decayed as of a time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from stream.lead.point_rules import PointRule, PointRules
@@ -21,8 +21,23 @@ def value_at(event: Mapping[str, Any], path: str) -> Any:
 
 def earn(ledger: Ledger, rules: PointRules, event: Mapping[str, Any], at_s: float) -> None:
     """Credit the rules that an event meets, at the event's own time."""
-    for rule in rules.of_event(event["type"]):
-        if all(test.holds(value_at(event, path)) for path, test in rule.where.items()):
+    for rule in met(rules, event):
+        _credit(ledger, rule, rule.points, at_s)
+
+
+def met(rules: PointRules, event: Mapping[str, Any]) -> list[PointRule]:
+    """Return the rules that an event meets."""
+    return [
+        rule
+        for rule in rules.of_event(event["type"])
+        if all(test.holds(value_at(event, path)) for path, test in rule.where.items())
+    ]
+
+
+def credit(ledger: Ledger, rules: PointRules, names: Collection[str], at_s: float) -> None:
+    """Credit rules by name, as an event that met them did."""
+    for rule in rules.rule if names else ():
+        if rule.name in names:
             _credit(ledger, rule, rule.points, at_s)
 
 

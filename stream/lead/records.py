@@ -44,5 +44,6 @@ class Batch:
     erased: dict[str, None] = field(default_factory=dict)
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     suppressed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    machines: Counter[tuple[str, str]] = field(default_factory=Counter)
     scored: list[tuple[str, float]] = field(default_factory=list)
     overflows: int = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from stream.lead.decay import DecayedCounts
 from stream.lead.points import Ledger
+from stream.lead.unsettled import Unsettled
 
 SCHEMA_VERSION = 2
 """Of a state's JSON and of its stored form (``stream.lead.stored_form``)."""
@@ -40,6 +41,8 @@ class LeadState:
 
     Times are epoch seconds of event time. ``offset`` is the last record of the log that was
     applied, so that a record replayed changes nothing. ``next_due_s`` is the earliest timer.
+    ``discounted`` holds what machines did in the lead's name, as kind and reason -> [count, latest
+    time]; ``mails`` the newest mails as [mail, delivered, span of a scanner's clicks, noted].
     ``consent`` holds purpose -> [granted, since], ``aliases`` the addresses that forward here, so
     that erasure reaches them. A state with ``forward_to`` is a forwarding
     address and holds nothing else.
@@ -79,6 +82,9 @@ class LeadState:
     journey: list[list[Any]] = field(default_factory=list)
     overflows: int = 0
     aliases: list[str] = field(default_factory=list)
+    mails: list[list[Any]] | None = None
+    unsettled: Unsettled | None = None
+    discounted: dict[str, list[float]] | None = None
     forward_to: str | None = None
     next_due_s: float | None = None
 
@@ -108,6 +114,9 @@ class LeadState:
             elif name == "samples":
                 if value:
                     document[name] = [[s.at_s, s.p_convert, s.x] for s in value]
+            elif name == "unsettled":
+                if value is not None:
+                    document[name] = value.to_json()
             elif name not in _DEFAULTS or value != _DEFAULTS[name]:
                 document[name] = value
         return document
@@ -128,6 +137,8 @@ class LeadState:
                 document["landmark_s"], MAX_KINDS, document.get("counts")
             )
             values["recent_ids"] = dict(values.get("recent_ids", ()))
+            if "unsettled" in values:
+                values["unsettled"] = Unsettled.from_json(values["unsettled"])
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
             state = cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -1,13 +1,20 @@
 """Nurture mails: who opens them, follows links, bounces, unsubscribes; and mail scanners."""
 
+from itertools import accumulate
 from random import Random
 from typing import Any
 
 from schemas.topics import DAY_S, EMAIL_EVENTS
-from stream.simulator.personas import Lead, draw_anonymous_id
+from stream.simulator.personas import Lead, Weighted, draw_anonymous_id
 from stream.simulator.site import SITE, Step, draw_session, landing_context
 
 SCANNER_USER_AGENT = "Mozilla/5.0 (compatible; MailLinkScanner/2.1; +https://mailgate.example/bot)"
+
+_DISGUISE = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/119.0 Safari/537.36"
+)
+_HABITS = Weighted({"named": 5.0, "disguised": 5.0, "at_delivery": 3.0, "slow": 1.0})
+"""Whether a scanner says what it is, how many links it follows, and how fast."""
 
 _SENT_AFTER_DAYS = (1, 4, 9, 16, 25)
 _LINKS = (f"{SITE}/product", f"{SITE}/case-studies/bank", f"{SITE}/pricing")
@@ -16,6 +23,10 @@ _LINKS = (f"{SITE}/product", f"{SITE}/case-studies/bank", f"{SITE}/pricing")
 def draw_mails(rng: Random, lead: Lead, named_at_s: float) -> list[Step]:
     """Draw what becomes of the mails that a lead gets once its address is known."""
     steps: list[Step] = []
+    habits = Random(f"{lead.lead_id}/mail system")  # noqa: S311 - repeatable, not secret
+    habit = _HABITS.draw(habits) if lead.is_scanner else None
+    # Most mail platforms do not pass on when a mail was delivered.
+    reports_delivery = habit == "at_delivery" or habits.random() < 0.1
     may_open = rng.random() < 0.8
     for number, days in enumerate(_SENT_AFTER_DAYS, start=1):
         sent_s = named_at_s + days * DAY_S + rng.uniform(-0.3, 0.3) * DAY_S
@@ -26,8 +37,10 @@ def draw_mails(rng: Random, lead: Lead, named_at_s: float) -> list[Step]:
         }
         if number == 1 and rng.random() < 0.04 - 0.03 * lead.intent:
             return [_step("email_bounce", sent_s + 2, message)]
-        if lead.is_scanner:
-            steps += _scan(rng, sent_s, message)
+        if reports_delivery:
+            steps.append(_step("email_delivered", sent_s, message))
+        if habit is not None:
+            steps += _scan(rng, sent_s, message, habit, habits)
         if may_open and rng.random() < 0.12 + lead.persona.mail_ratio + 0.35 * lead.intent:
             steps += _read(rng, lead, sent_s, message)
             if steps[-1].body["type"] == "email_unsubscribe":
@@ -39,14 +52,25 @@ def _step(kind: str, at_s: float, message: dict[str, str], **more: Any) -> Step:
     return Step(at_s, EMAIL_EVENTS.name, {"type": kind, **message, **more})
 
 
-def _scan(rng: Random, sent_s: float, message: dict[str, str]) -> list[Step]:
-    context = {"user_agent": SCANNER_USER_AGENT}
+def _scan(
+    rng: Random, sent_s: float, message: dict[str, str], habit: str, habits: Random
+) -> list[Step]:
+    context = {"user_agent": SCANNER_USER_AGENT if habit == "named" else _DISGUISE}
     at_s = sent_s + rng.uniform(1, 6)
     steps = [_step("email_open", at_s, message, context=context)]
     for url in _LINKS:
         at_s += rng.uniform(0.05, 1)
         steps.append(_step("email_click", at_s, message, url=url, context=context))
-    return steps
+    if habit == "at_delivery":  # one link only, and at once
+        first_s = sent_s + habits.uniform(0.1, 3)
+        times_s = [first_s, first_s + habits.uniform(0.05, 1)]
+    elif habit == "slow":  # as a person might
+        times_s = list(accumulate((habits.uniform(6, 20) for _ in _LINKS), initial=steps[0].at_s))
+    else:
+        times_s = [step.at_s for step in steps]
+    # A scanner that is content with one link has fewer times than there are steps.
+    pairs = zip(times_s, steps, strict=False)
+    return [Step(at_s, step.topic, step.body, is_machine=True) for at_s, step in pairs]
 
 
 def _read(rng: Random, lead: Lead, sent_s: float, message: dict[str, str]) -> list[Step]:

@@ -12,6 +12,7 @@ import orjson
 from schemas.topics import CRM_UPDATES, LEAD_ACTIVITIES, PAGE_VIEWS
 from stream.simulator.arrivals import arrival_times_s
 from stream.simulator.costs import daily_costs
+from stream.simulator.crawlers import crawls
 from stream.simulator.imperfections import FlawDraw, Imperfections
 from stream.simulator.journey import Journey, draw_journey
 from stream.simulator.site import Step
@@ -45,6 +46,8 @@ class SimulatedEvent:
         Epoch seconds, on the axis of event time, at which it reaches Kafka.
     flaw
         What is wrong with it; None for a proper event.
+    is_machine
+        Whether a mail scanner or a crawler did it.
     """
 
     topic: str
@@ -52,6 +55,7 @@ class SimulatedEvent:
     value: bytes
     arrives_at: float
     flaw: Flaw | None
+    is_machine: bool = False
 
 
 @dataclass(kw_only=True)
@@ -131,22 +135,28 @@ class Simulation:
             lead_id = body.get("lead_id")
             flaw = flaws.flaw()
             if flaw == "late" and body["type"] != "outcome":
-                event = SimulatedEvent(topic, key, value, at_s + flaws.delay_s(flaw), flaw)
+                event = SimulatedEvent(
+                    topic, key, value, at_s + flaws.delay_s(flaw), flaw, step.is_machine
+                )
                 number += 1
                 heappush(delayed, (event.arrives_at, number, event, lead, lead_id))
                 continue
-            event = SimulatedEvent(topic, key, value, at_s, None)
+            event = SimulatedEvent(topic, key, value, at_s, None, step.is_machine)
             self._record(truth, event, lead, lead_id)
             if lead is not None and body["type"] == "outcome":
                 lead.result, lead.decided_at_s = body["result"], at_s
             yield event
             if flaw == "duplicate":
-                event = SimulatedEvent(topic, key, value, at_s + flaws.delay_s(flaw), flaw)
+                event = SimulatedEvent(
+                    topic, key, value, at_s + flaws.delay_s(flaw), flaw, step.is_machine
+                )
                 number += 1
                 heappush(delayed, (event.arrives_at, number, event, lead, lead_id))
             elif flaw is not None and flaw != "late":
                 body["event_id"] = f"{rng.getrandbits(128):032x}"
-                event = SimulatedEvent(topic, key, flaws.damaged(flaw, body), at_s, flaw)
+                event = SimulatedEvent(
+                    topic, key, flaws.damaged(flaw, body), at_s, flaw, step.is_machine
+                )
                 self._record(truth, event, lead, None)
                 yield event
 
@@ -160,6 +170,10 @@ class Simulation:
         arrivals = arrival_times_s(rng, start_s, per_day)
         first = next(costs)
         heappush(pending, (first.at_s, number, None, costs, first))
+        robots = crawls(Random(f"{self.seed}/crawlers"), start_s, per_day)  # noqa: S311
+        number += 1
+        first = next(robots)
+        heappush(pending, (first.at_s, number, None, robots, first))
         arrives_at_s = next(arrivals)
         while True:
             while arrives_at_s <= pending[0][0]:
@@ -176,7 +190,7 @@ class Simulation:
                 heappop(pending)
             else:
                 heapreplace(pending, (following.at_s, entry, lead, steps, following))
-            self.active_leads = len(pending) - 1
+            self.active_leads = len(pending) - 2  # costs and crawlers are no leads
             yield step, lead
 
     def _record(

@@ -26,11 +26,15 @@ _MEDIUM = {"search": "cpc", "social": "paid", "display": "banner", "email": "ema
 
 
 class Step(NamedTuple):
-    """An event before it has an id: when it occurs, on which topic, with which fields."""
+    """An event before it has an id: when it occurs, on which topic, with which fields.
+
+    ``is_machine`` is true of what a mail scanner or a crawler did.
+    """
 
     at_s: float
     topic: str
     body: dict[str, Any]
+    is_machine: bool = False
 
 
 def landing_context(lead: Lead, channel: str, campaign: str) -> dict[str, Any]:

@@ -52,6 +52,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "email_click": EVENT | {"url": "https://example.com/demo"},
     "email_reply": EVENT | {"text": "Yes, please call me 🙂"},
     "email_bounce": EVENT,
+    "email_delivered": EVENT,
     "email_unsubscribe": EVENT | {"campaign_id": None},
     "form_fill": VISIT
     | {"form_id": "f1", "form_kind": "demo_request", "email": "a@b.example", "fields": STATE},

@@ -1,7 +1,7 @@
 import pytest
 from lead_stream import DAY_S, HOUSE, RULES, START_S, event
 
-from stream.lead.apply import apply_event, is_duplicate
+from stream.lead.apply import apply_event, is_duplicate, note_facts
 from stream.lead.house import House
 from stream.lead.state import (
     MAX_ATTRIBUTE_CHARACTERS,
@@ -15,10 +15,15 @@ from stream.lead.state import (
 )
 
 
+def take_in(state, event, at_s, house):
+    note_facts(state, event, at_s)
+    apply_event(state, event, at_s, house)
+
+
 def lead(*events_after, house=HOUSE):
     state = LeadState.new("L", START_S)
     for after_s, kind, fields in events_after:
-        apply_event(state, event(kind, "e", after_s, **fields), START_S + after_s, house)
+        take_in(state, event(kind, "e", after_s, **fields), START_S + after_s, house)
     return state
 
 
@@ -52,7 +57,7 @@ def test_a_state_stays_within_its_bounds_and_counts_what_did_not_fit():
             ("lead_profile", {"attributes": {f"a{n}": "x" * 500, "n" * 200: [1], "k": n}}),
             ("consent", {"purpose": f"p{n}", "granted": True}),
         ):
-            apply_event(state, event(kind, "e", n, **fields), START_S + n, HOUSE)
+            take_in(state, event(kind, "e", n, **fields), START_S + n, HOUSE)
     assert len(state.counts.counts) <= MAX_KINDS + 1
     assert len(state.attributes) <= MAX_ATTRIBUTES
     assert max(len(str(v)) for v in state.attributes.values()) <= MAX_ATTRIBUTE_CHARACTERS
@@ -77,7 +82,7 @@ def test_a_late_event_counts_at_its_own_time_and_takes_its_place_in_the_journey(
 def test_a_late_event_does_not_wake_an_absence_that_was_noted():
     state = lead((100, "activity", {}))
     state.absence_due_s = None
-    apply_event(state, event("activity", "late", 50), START_S + 50, HOUSE)
+    take_in(state, event("activity", "late", 50), START_S + 50, HOUSE)
     assert state.absence_due_s is None
 
 

@@ -3,7 +3,7 @@ import copy
 import pytest
 from lead_stream import DAY_S, HOUSE, START_S, event
 
-from stream.lead.apply import apply_event, is_duplicate
+from stream.lead.apply import apply_event, is_duplicate, note_facts
 from stream.lead.labels import keep_sample
 from stream.lead.merge import merge_into
 from stream.lead.state import (
@@ -18,12 +18,17 @@ from stream.lead.state import (
 )
 
 
+def take_in(state, event, at_s, house):
+    note_facts(state, event, at_s)
+    apply_event(state, event, at_s, house)
+
+
 def lead(lead_id, *steps):
     state = LeadState.new(lead_id, START_S + (steps[0][0] if steps else 0))
     for after_s, kind, fields in steps:
         body = event(kind, f"{lead_id}{after_s}", after_s, **fields)
         is_duplicate(state, body["event_id"], START_S + after_s, HOUSE)
-        apply_event(state, body, START_S + after_s, HOUSE)
+        take_in(state, body, START_S + after_s, HOUSE)
         state.last_at_s = max(state.last_at_s, START_S + after_s)
         keep_sample(state, START_S + after_s, 0.5, {}, HOUSE)
     return state
@@ -116,7 +121,7 @@ def test_two_full_states_merge_within_the_bounds():
                 ("consent", {"purpose": f"{name}{n}", "granted": False}),
             ):
                 is_duplicate(state, f"{name}{n}{kind}", START_S + n, HOUSE)
-                apply_event(state, event(kind, "e", n, **fields), START_S + n, HOUSE)
+                take_in(state, event(kind, "e", n, **fields), START_S + n, HOUSE)
             if len(state.decisions) < MAX_DECISIONS:
                 state.decisions[f"{name}{n}"] = ["r", "a", 0.0, 1.0]
         full.append(state)
