@@ -5,7 +5,6 @@ Fuzzing and property tests share these; an exception that a check lets through i
 
 import gzip
 import tempfile
-from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,12 +19,14 @@ from schemas.topics import TOPICS
 from stream.cli.run import _key_and_time
 from stream.evaluate import LogEntry
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic_of
+from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.learner import Learner
 from stream.lead.outputs import Origin, Output
 from stream.lead.partition import META_KEY, Partition
 from stream.lead.point_rules import RulesFileError, parse_point_rules
-from stream.lead.routing import MAX_VALUE_BYTES, Router
+from stream.lead.routing import Router
 from stream.lead.state import LeadState, StateFormatError
+from stream.lead.stored_form import decode_document, frame
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import P_CONVERT, SnapshotStore, build_model
 
@@ -47,7 +48,7 @@ SNAPSHOT: dict[str, Any] = {
 }  # fmt: skip
 SERVING = {"type": "serving_version", "model": P_CONVERT, "version": VERSION}
 EXAMPLE = {
-    "type": "training_example", "model": P_CONVERT, "lead_id": "L",
+    "type": "training_example", "model": P_CONVERT,
     "x": {"age": 3.5, "points": 40.0, "count:page_view": 1.1, "last": "form_fill:demo_request"},
     "y": True, "weight": 1.0, "p_convert": 0.2, "occurred_at": "2026-01-01T00:00:00Z",
     "labelled_at": "2026-02-01T00:00:00Z",
@@ -59,7 +60,9 @@ STORE.put(f"{P_CONVERT}/{VERSION}", orjson.dumps(SNAPSHOT))
 MAX_OUTPUT_BYTES = 4 << 20
 MAX_FORWARDS = 100
 _ADAPTERS = {topic.name: topic.adapter() for topic in TOPICS if topic.messages}
-_ROUTERS = {replayed: Router(EMAIL_KEY, replayed=replayed) for replayed in (False, True)}
+_ROUTERS = {
+    replayed: Router(EMAIL_KEY, HOUSE.sealer, replayed=replayed) for replayed in (False, True)
+}
 _RECEIVED_S = START_S + DAY_S
 
 
@@ -107,8 +110,11 @@ class _Fold:
                     letter = self._check(output)
                     assert refused
                     assert letter.reason == routed.outcome
-                    kept = b64decode(letter.value_base64)
-                    assert kept == (one_value or b"")[:MAX_VALUE_BYTES]
+                    kept = HOUSE.sealer.open(letter.sealed, origin.position)
+                    assert (kept.key, kept.value) == (
+                        one_key,
+                        one_value or b"",
+                    ) or not kept.is_whole
         raise AssertionError("forwards without end")
 
     def end(self) -> None:
@@ -125,7 +131,8 @@ class _Fold:
             assert orjson.dumps(theirs.to_json()) == orjson.dumps(mine.to_json())
         assert restored.meta() == partition.meta()
         for key, value in self._changelog.items():
-            (check_meta if key == META_KEY else check_state)(value)
+            if not key.startswith(ERASED_PREFIX):
+                (check_meta if key == META_KEY else check_state)(decode_document(value))
 
     def _append(
         self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
@@ -157,10 +164,17 @@ class _Fold:
 
 
 def check_stored_state(value: bytes, *, meta: bool = False) -> str:
+    """Restore a changelog record as it is, and as the body of a sound frame."""
+    framed = _check_row(frame(value, START_S, 5), meta=meta)
+    return framed if _check_row(value, meta=meta) == "refused" else "accepted"
+
+
+def _check_row(value: bytes, *, meta: bool) -> str:
     """Restore a changelog record; what is found to be sound must also be of use."""
     try:
         partition = Partition(HOUSE, STORE, [(META_KEY if meta else b"L", value)])
-        (check_meta if meta else check_state)(value)
+        document = decode_document(value)
+        (check_meta if meta else check_state)(document)
     except StateFormatError as error:
         _is_short(error)
         return "refused"

@@ -14,7 +14,9 @@ import orjson
 
 from stream.lead.state import SCHEMA_VERSION, LeadState, StateFormatError
 
-_PREFIX = struct.Struct(">BdqI")
+_HEAD = struct.Struct(">Bdq")
+_CHECKSUM = struct.Struct(">I")
+_PREFIX_BYTES = _HEAD.size + _CHECKSUM.size
 _UNPREFIXED = b"{"
 """States of schema 1 were stored as plain JSON."""
 
@@ -32,9 +34,13 @@ class Row(NamedTuple):
 
 def encode_row(document: dict[str, Any], due_s: float | None, offset: int) -> bytes:
     """Return a document as it stands in the changelog."""
-    body = orjson.dumps(document)
-    due = math.inf if due_s is None else due_s
-    return _PREFIX.pack(SCHEMA_VERSION, due, offset, zlib.crc32(body)) + body
+    return frame(orjson.dumps(document), due_s, offset)
+
+
+def frame(body: bytes, due_s: float | None, offset: int, version: int = SCHEMA_VERSION) -> bytes:
+    """Return a body behind its prefix."""
+    head = _HEAD.pack(version, math.inf if due_s is None else due_s, offset)
+    return head + _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
 
 def encode_state(state: LeadState) -> bytes:
@@ -52,23 +58,24 @@ def read_row(value: bytes) -> Row:
     """
     if value[:1] == _UNPREFIXED:
         return _read_unprefixed(value)
-    if len(value) <= _PREFIX.size:
+    if len(value) <= _PREFIX_BYTES:
         raise StateFormatError(f"truncated to {len(value)} bytes; {REPAIR}")
-    version, due_s, offset, checksum = _PREFIX.unpack_from(value)
+    version, due_s, offset = _HEAD.unpack_from(value)
     if version > SCHEMA_VERSION:
         raise StateFormatError(
             f"of schema {version}, this leadstream reads up to {SCHEMA_VERSION}; "
             "run the release that wrote it, or a later one"
         )
-    body = value[_PREFIX.size :]
-    if zlib.crc32(body) != checksum:
+    body = value[_PREFIX_BYTES:]
+    (checksum,) = _CHECKSUM.unpack_from(value, _HEAD.size)
+    if zlib.crc32(body, zlib.crc32(value[: _HEAD.size])) != checksum:
         raise StateFormatError(f"altered or truncated, its checksum does not match; {REPAIR}")
     return Row(version, None if due_s == math.inf else due_s, offset, body)
 
 
 def offset_of(value: bytes) -> int:
     """Return how far along the log a value is that ``read_row`` has found good."""
-    return int(_PREFIX.unpack_from(value)[2])
+    return int(_HEAD.unpack_from(value)[2])
 
 
 def decode_document(value: bytes) -> dict[str, Any]:

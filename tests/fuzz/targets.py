@@ -28,6 +28,7 @@ from lead_stream import DAY_S, LeadStream, event
 from schemas import topics
 from schemas.dead_letters import ReasonCode
 from stream.lead.learner import Learner
+from stream.lead.stored_form import read_row
 from stream.models import P_CONVERT, build_model
 from stream.settings import DEFAULT_RULES
 from tests.fuzz.mutations import SEPARATOR
@@ -119,18 +120,23 @@ def _states(data: bytes) -> Counter[str]:
     return Counter([check_stored_state(data[1:], meta=is_meta)])
 
 
+def _bodies(stream: LeadStream) -> list[bytes]:
+    rows = stream.changelogs[0].items()
+    return [bytes([k == b"\0partition"]) + read_row(v).body for k, v in rows]
+
+
 def _state_seeds() -> list[bytes]:
     stream = LeadStream()
     seeds = []
     for body in events():
         if body["type"] not in {"cost", "erasure"}:
             stream.send(body)
-            seeds += [b"\0" + v for k, v in stream.changelogs[0].items() if k != b"\0partition"]
+            seeds += _bodies(stream)
     stream.tick(100 * DAY_S)
-    seeds += [bytes([k == b"\0partition"]) + v for k, v in stream.changelogs[0].items()]
+    seeds += _bodies(stream)
     for seed in seeds:
         if seed[0] == 0:
-            check_state(seed[1:])
+            check_state(orjson.loads(seed[1:]))
     return sorted(set(seeds))
 
 

@@ -23,6 +23,7 @@ from lead_stream import LeadStream, event
 from schemas import topics
 from stream.lead.learner import Learner
 from stream.lead.partition import META_KEY
+from stream.lead.stored_form import decode_document
 from stream.models import P_CONVERT, build_model
 
 TOPICS = [topic.name for topic in topics.INPUTS]
@@ -98,13 +99,13 @@ EVENTS = [
 def _states() -> list[dict[str, Any]]:
     stream = LeadStream()
     stream.send(*EVENTS[:6])
-    return [orjson.loads(v) for k, v in stream.changelogs[0].items() if k != META_KEY]
+    return [decode_document(v) for k, v in stream.changelogs[0].items() if k != META_KEY]
 
 
 def _meta() -> list[dict[str, Any]]:
     stream = LeadStream(replayed=True)
     stream.send(*EVENTS[:2])
-    return [orjson.loads(stream.changelogs[0][META_KEY])]
+    return [decode_document(stream.changelogs[0][META_KEY])]
 
 
 def _checkpoint() -> dict[str, Any]:

@@ -1,9 +1,9 @@
-import orjson
 import pytest
 from lead_stream import DAY_S, HOUSE, LeadStream, event
 
 from stream.lead.partition import META_KEY, Partition
 from stream.lead.state import LeadState, StateFormatError
+from stream.lead.stored_form import decode_document, encode_row
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import SnapshotStore
 
@@ -25,7 +25,7 @@ def changelog():
 def test_all_that_is_written_can_be_read(changelog):
     assert len(changelog) == 4
     for key, value in changelog.items():
-        (check_meta if key == META_KEY else check_state)(value)
+        (check_meta if key == META_KEY else check_state)(decode_document(value))
 
 
 def test_every_field_of_a_state_is_looked_at():
@@ -44,9 +44,9 @@ def test_every_field_of_a_state_is_looked_at():
     ],
 )  # fmt: skip
 def test_a_field_at_fault_is_named(changelog, field, value):
-    document = orjson.loads(changelog[b"L"]) | {field: value}
+    document = decode_document(changelog[b"L"]) | {field: value}
     with pytest.raises(StateFormatError, match=rf"{field}.*leadstream state repair"):
-        check_state(orjson.dumps(document))
+        check_state(document)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_a_record_that_cannot_be_read_is_refused_in_few_words(key, value):
     ],
 )
 def test_a_partitions_own_record_is_looked_at_whole(changelog, field, value):
-    document = orjson.loads(changelog[META_KEY]) | {field: value}
+    document = decode_document(changelog[META_KEY]) | {field: value}
     with pytest.raises(StateFormatError, match=field):
-        Partition(HOUSE, SnapshotStore(), [(META_KEY, orjson.dumps(document))])
+        Partition(HOUSE, SnapshotStore(), [(META_KEY, encode_row(document, None, 0))])
