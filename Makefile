@@ -25,12 +25,17 @@ demo: $(READY) ## see leads being scored live; ARGS="--events 20000 --json" for 
 test: $(READY) ## run the tests; ARGS="-k routing" for some of them
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: faults
+faults: $(READY) ## kill workers and brokers under load, then check; ARGS="--kills 100 --broker-kills 20"
+	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## check style, types, the rooms' walls, and that generated files are fresh
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r schemas online_models stream
 	$(BIN)/leadstream schemas --check
 	$(BIN)/python -m stream.documentation --check README.md
 

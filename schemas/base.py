@@ -30,7 +30,11 @@ def _parse_rfc3339(value: Any) -> datetime:
             "give an RFC 3339 date and time with an offset, like 2026-03-01T09:30:00Z "
             "or 2026-03-01T10:30:00+01:00"
         )
-    return datetime.fromisoformat(value.upper())
+    try:
+        return datetime.fromisoformat(value.upper())
+    except ValueError:
+        # Python's own message repeats the value, which is the sender's.
+        raise ValueError("there is no such date or time; give one of the calendar") from None
 
 
 Timestamp = Annotated[

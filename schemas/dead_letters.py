@@ -1,4 +1,4 @@
-"""Topic ``dead-letters``: every event that was refused, whole, with a typed reason."""
+"""Topics ``dead-letters`` and ``dead-letter-replays``: what was refused, and what became of it."""
 
 from typing import Literal
 
@@ -18,11 +18,11 @@ ReasonCode = Literal[
 
 
 class DeadLetter(Message):
-    """A refused event. ``value_base64`` holds the original bytes.
+    """A refused event: why, in plain; the event itself sealed (``leadstream dead-letters show``).
 
     ``topic``, ``partition`` and ``offset`` say where the event stood in its input topic.
-    The original key is the record's key. What ``score`` refuses has left ``route`` already: its
-    key is the lead, and email addresses in it are hashes, since the sender's may name a person.
+    ``message`` repeats nothing that the sender wrote. ``sealed`` is base64 of the original key and
+    value and of a message that shows the value, encrypted with AES-SIV (RFC 5297).
     """
 
     type: Literal["dead_letter"] = "dead_letter"
@@ -34,4 +34,18 @@ class DeadLetter(Message):
     field: str | None
     message: str
     received_at: Timestamp
-    value_base64: str
+    sealed: str
+
+    @property
+    def letter_id(self) -> str:
+        """TOPIC/PARTITION/OFFSET of the refused event."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class DeadLetterReplayed(Message):
+    """A refused event was sent again, in the same transaction as this record."""
+
+    type: Literal["dead_letter_replayed"] = "dead_letter_replayed"
+    letter_id: str
+    replayed_at: Timestamp
+    patched: bool

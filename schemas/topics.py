@@ -212,10 +212,18 @@ MODEL_CHECKPOINTS = Topic(
 )
 DEAD_LETTERS = Topic(
     "dead-letters",
-    "the refused record's key",
+    "the refused record's key, email addresses in it as keyed hashes",
     (dead_letters.DeadLetter,),
     "output",
-    "Refused events, whole, with a typed reason.",
+    "Refused events with a typed reason; the event itself is sealed, for a key of its own.",
+)
+DEAD_LETTER_REPLAYS = Topic(
+    "dead-letter-replays",
+    "the letter's TOPIC/PARTITION/OFFSET",
+    (dead_letters.DeadLetterReplayed,),
+    "internal",
+    "Which dead letters were sent again: longer than the letters, so that none is sent twice.",
+    partitions=1,
     retention_s=30 * DAY_S,
 )
 
@@ -230,4 +238,5 @@ TOPICS = (
     MODEL_SNAPSHOTS,
     MODEL_CHECKPOINTS,
     DEAD_LETTERS,
+    DEAD_LETTER_REPLAYS,
 )

@@ -5,7 +5,8 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import faust
 import structlog
@@ -16,6 +17,7 @@ from schemas import topics
 from stream.agents.learn import LearnWorker, learn
 from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
+from stream.kafka.authorization import check_rights, watch_rights
 from stream.kafka.clients import ssl_context
 from stream.kafka.lane import Worker
 from stream.kafka.ownership import Ownership
@@ -24,18 +26,17 @@ from stream.kafka.transactions import PartitionProducer, SharedProducer
 from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
 from stream.lead.routing import Router
 from stream.models import SnapshotStore
+from stream.rights import rights
+from stream.roles import ROLES, WIRING, Role
 from stream.settings import Settings
+from stream.stored_states import explain
 from stream.watchdog import Watchdog
 from stream.web import WebServer
 
 log = structlog.get_logger(__name__)
 
-Role = Literal["route", "score", "learn"]
-ROLES: tuple[Role, ...] = ("route", "score", "learn")
 INPUTS: Mapping[Role, Sequence[str]] = {
-    "route": [t.name for t in (*topics.INPUTS, topics.LEAD_FORWARDS)],
-    "score": [topics.LEAD_EVENTS.name],
-    "learn": [topics.TRAINING_EXAMPLES.name],
+    role: [topic.name for topic in wiring.consumes] for role, wiring in WIRING.items()
 }
 STOP_S = 10.0
 COMMIT_INTERVAL_S = 0.05
@@ -61,6 +62,7 @@ class WorkerProcess:
         self._follower = SnapshotFollower(settings, self._store)
         self._router = Router(
             settings.email_key.get_secret_value().encode(),
+            self._house.sealer,
             replayed=settings.clock == "event",
             future_tolerance_s=settings.future_tolerance_s,
         )
@@ -72,7 +74,13 @@ class WorkerProcess:
         self.ownership = Ownership(self._make, self._flow, self._on_crash)
         self.faust = self._faust_app()
         self.web = WebServer(
-            settings.web_host, settings.web_port, self._is_ready, self._follower.observe
+            settings.web_host,
+            settings.web_port,
+            self._is_ready,
+            self._follower.observe,
+            # Other roles have no right to read the states.
+            partial(explain, settings) if "score" in roles else None,
+            settings.web_token.get_secret_value(),
         )
 
     async def run(self, started: Callable[[str], None] = lambda _: None) -> None:
@@ -88,6 +96,8 @@ class WorkerProcess:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        needed = rights(self._settings, self._roles, self._settings.kafka_sasl_username)
+        await check_rights(self._settings, needed)
         await self._follower.start()
         url = await self.web.start()
         try:
@@ -97,10 +107,13 @@ class WorkerProcess:
             asked = asyncio.create_task(stopping.wait())
             watch = asyncio.create_task(self._watch())
             commits = asyncio.create_task(self._commit_regularly())
-            ends: set[asyncio.Future[Any]] = {asked, watch, commits, self._crash}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in (asked, watch, commits):
+            denied = asyncio.create_task(watch_rights(self._settings, needed))
+            ends: set[asyncio.Future[Any]] = {asked, watch, commits, denied, self._crash}
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in (asked, watch, commits, denied):
                 task.cancel()
+            if denied in done:
+                denied.result()
             await self.ownership.close()
             if not self._crash.done():
                 await self._commit()
@@ -132,7 +145,12 @@ class WorkerProcess:
     async def on_assigned(self, assigned: set[TP]) -> None:
         """Take over these partitions."""
         self._offsets = {tp: offset for tp, offset in self._offsets.items() if tp in assigned}
-        await self.ownership.on_assigned(assigned)
+        try:
+            await self.ownership.on_assigned(assigned)
+        except Exception as error:
+            # Faust would go on without them, and say nothing.
+            self._on_crash(error)
+            raise
 
     async def _commit(self) -> None:
         offsets, self._offsets = self._offsets, {}

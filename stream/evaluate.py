@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from online_models import metrics
 from schemas import topics
+from schemas.dead_letters import DeadLetter
 from stream.lead.house import House
 from stream.lead.learner import Learner
 from stream.lead.outputs import Origin, Output
@@ -53,7 +52,8 @@ class OfflineStream:
         self.outputs: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.refused: list[str] = []
-        self._router = Router(email_key, replayed=True)
+        self._sealer = house.sealer
+        self._router = Router(email_key, house.sealer, replayed=True)
         self._received_s = received_s
         self._offset = 0
         self._examples = 0
@@ -87,10 +87,11 @@ class OfflineStream:
             for further in batch.outputs:
                 self._settle(further, waiting, scored)
         elif output.topic == topics.DEAD_LETTERS.name:
-            letter = orjson.loads(output.value or b"{}")
-            self.reasons[letter["reason"]] += 1
+            letter = DeadLetter.model_validate_json(output.value or b"")
+            self.reasons[letter.reason] += 1
             if len(self.refused) < REFUSED_SHOWN:
-                self.refused.append(f"{letter['topic']}: {letter['reason']}: {letter['message']}")
+                detail = self._sealer.open(letter.sealed, letter.letter_id).detail
+                self.refused.append(f"{letter.topic}: {letter.reason}: {detail}")
         elif output.topic == topics.LEAD_FORWARDS.name:
             waiting.append((output.topic, output.key, output.value))
         elif output.topic == topics.TRAINING_EXAMPLES.name:

@@ -107,6 +107,12 @@ SNAPSHOT_AGE_SECONDS = Gauge(
     ("model",),
     registry=REGISTRY,
 )
+SNAPSHOTS_REFUSED = Counter(
+    "leadstream_snapshots_refused",
+    "Records of models that were refused, checkpoints too, by model and reason.",
+    ("model", "reason"),
+    registry=REGISTRY,
+)
 MODEL_VERSION = Gauge(
     "leadstream_model_version",
     "Examples behind the version that scores come from.",

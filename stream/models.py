@@ -1,16 +1,40 @@
 """The models that leadstream runs: how each is built, and how its versions are served."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from online_models.linear_scorer import LinearScorer
-from online_models.logistic import OnlineLogisticRegression
+from online_models.logistic import ModelFormatError, OnlineLogisticRegression, library
 from online_models.protocols import PropensityModel
+from schemas.learning import ModelSnapshot, ServingVersion
+from stream import metrics
 from stream.lead.labels import MODEL as P_CONVERT
 
-__all__ = ["P_CONVERT", "SnapshotStore", "build_model"]
+__all__ = ["P_CONVERT", "SnapshotStore", "build_model", "count_refused"]
+
+log = structlog.get_logger(__name__)
+
+SNAPSHOT_KEY = re.compile(r"[a-z0-9_]{1,64}/(?:serving|pin|\d{1,18})", re.ASCII)
+_ROLES = frozenset({"serving", "pin"})
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class LinearState(BaseModel):
+    """What a linear scorer computes with; a snapshot that lacks it or has no numbers is refused."""
+
+    model_config = ConfigDict(strict=True)
+
+    positives: Count
+    negatives: Count
+    intercept: FiniteFloat
+    numeric: dict[str, Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]]
+    plain: dict[str, FiniteFloat]
 
 
 def build_model(state: Mapping[str, Any] | None) -> PropensityModel:
@@ -26,46 +50,61 @@ def build_model(state: Mapping[str, Any] | None) -> PropensityModel:
     return OnlineLogisticRegression.restore(dict(state))
 
 
+def count_refused(key: str, reason: str, remedy: str) -> None:
+    """Log and count a record of a model that is not used; the former one stays in service."""
+    model = key.partition("/")[0]
+    metrics.SNAPSHOTS_REFUSED.labels(model if model == P_CONVERT else "other", reason).inc()
+    log.warning("snapshot refused", key=key[:100], reason=reason, remedy=remedy)
+
+
 class SnapshotStore:
     """All kept versions of all models, and which one serves.
 
-    Snapshots are kept as they came and built when first used, so that a version that does
-    not fit is refused only where it is asked for.
+    Snapshots are kept as they came and built when first used: one that does not fit is
+    refused then, and the newest before it that fits serves in its place.
     """
 
     def __init__(self) -> None:
         self._snapshots: dict[tuple[str, str], bytes] = {}
-        self._scorers: dict[tuple[str, str], LinearScorer] = {}
+        self._scorers: dict[tuple[str, str], LinearScorer | None] = {}
         self._roles: dict[tuple[str, str], str] = {}
+        self._serving: dict[str, str | None] = {}
 
     def put(self, key: str, value: bytes | None) -> None:
         """Take in a record of ``model-snapshots``; None is its tombstone."""
-        model, _, version = key.rpartition("/")
-        if version in {"serving", "pin"}:
-            if value is None:
-                self._roles.pop((model, version), None)
-            else:
-                self._roles[model, version] = orjson.loads(value)["version"]
+        if not SNAPSHOT_KEY.fullmatch(key):
+            count_refused(key, "malformed", "its key is no MODEL/VERSION: see who wrote it")
+            return
+        model, _, version = key.partition("/")
+        self._serving.pop(model, None)
+        if version in _ROLES:
+            self._put_role(model, version, value)
         elif value is None:
             self._snapshots.pop((model, version), None)
             self._scorers.pop((model, version), None)
         else:
             self._snapshots[model, version] = value
+            self._scorers.pop((model, version), None)
 
     def scorer(self, model: str, version: str) -> LinearScorer | None:
-        """Return a version, or None if it is not kept."""
-        scorer = self._scorers.get((model, version))
-        if scorer is None:
+        """Return a version, or None if it is not kept or does not fit this release."""
+        try:
+            return self._scorers[model, version]
+        except KeyError:
             value = self._snapshots.get((model, version))
             if value is None:
                 return None
-            scorer = LinearScorer(model, version, orjson.loads(value)["state"])
-            self._scorers[model, version] = scorer
-        return scorer
+            scorer = self._scorers[model, version] = _build(model, version, value)
+            return scorer
 
     def serving(self, model: str) -> str | None:
-        """Return the version that scores should come from: the pinned one, else the newest."""
-        return self._roles.get((model, "pin")) or self._roles.get((model, "serving"))
+        """Return the version that scores should come from: the pinned one, else the newest.
+
+        Where that was refused, it is the newest before it that was not.
+        """
+        if model not in self._serving:
+            self._serving[model] = self._find_serving(model)
+        return self._serving[model]
 
     def pinned(self, model: str) -> str | None:
         """Return the version that is pinned, if any."""
@@ -79,3 +118,54 @@ class SnapshotStore:
         """Return a kept version's record; KeyError if it is not kept."""
         document: Mapping[str, Any] = orjson.loads(self._snapshots[model, version])
         return document
+
+    def _put_role(self, model: str, role: str, value: bytes | None) -> None:
+        if value is None:
+            self._roles.pop((model, role), None)
+            return
+        try:
+            named = ServingVersion.model_validate_json(value)
+        except ValidationError:
+            count_refused(f"{model}/{role}", "malformed", "its value is no serving_version")
+            return
+        if named.version.isascii() and named.version.isdecimal():
+            self._roles[model, role] = named.version
+        else:
+            count_refused(f"{model}/{role}", "malformed", "its version is no number")
+
+    def _find_serving(self, model: str) -> str | None:
+        wanted = self._roles.get((model, "pin")) or self._roles.get((model, "serving"))
+        if wanted is None or self.scorer(model, wanted) is not None:
+            return wanted
+        return next(
+            (
+                version
+                for version in reversed(self.versions(model))
+                if int(version) < int(wanted) and self.scorer(model, version) is not None
+            ),
+            None,
+        )
+
+
+def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
+    key = f"{model}/{version}"
+    try:
+        document = ModelSnapshot.model_validate_json(value)
+        if (document.model, document.version) != (model, version):
+            count_refused(key, "malformed", "it is of another model or version than its key")
+            return None
+        if document.library != library():
+            remedy = f"made by {document.library[:50]}, this is {library()}: let the learner go on"
+            count_refused(key, "library", remedy)
+            return None
+        scorer = LinearScorer(model, version, document.state)
+        LinearState.model_validate(document.state)
+    except ModelFormatError as error:
+        count_refused(key, "schema", str(error)[:300])
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        # The error's own text may quote the whole record.
+        fault = f"{type(error).__name__}: see who wrote it; the learner publishes the next"
+        count_refused(key, "malformed", fault)
+        return None
+    return scorer

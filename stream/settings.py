@@ -1,14 +1,18 @@
 """Every setting, once: its default, its unit and a sentence. Prefix ``LEADSTREAM_``."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.lead.house import DEFAULT_ACTIONS, House
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
+from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
+SECRETS_DIR = "LEADSTREAM_SECRETS_DIR"
+"""Variable that names a directory of files, each named as the variable whose value it holds."""
 DEFAULT_RULES = Path(__file__).parent / "lead" / "rules.toml"
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -20,7 +24,11 @@ class Settings(BaseSettings):
     """The settings of all commands; ``leadstream settings`` prints the effective ones."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LEADSTREAM_", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="LEADSTREAM_",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     kafka_bootstrap: str = Field(
@@ -68,6 +76,15 @@ class Settings(BaseSettings):
         min_length=8,
         description="The secret that email addresses are hashed with; set your own, keep it.",
     )
+    dead_letter_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_KEY.decode()),
+        min_length=8,
+        description="The secret that dead letters are sealed with; set your own, keep it.",
+    )
+    dead_letter_old_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Former LEADSTREAM_DEAD_LETTER_KEYs, with commas: they still open letters.",
+    )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
     )
@@ -97,9 +114,21 @@ class Settings(BaseSettings):
     model_versions_kept: int = Field(
         1_000, ge=2, description="Published versions of a model that are kept to go back to."
     )
-    web_host: str = Field("127.0.0.1", description="Address of metrics and health.")
+    snapshot_key: SecretStr = Field(
+        SecretStr("leadstream-development-key"),
+        min_length=8,
+        description="The secret that models are signed with, the same for all workers.",
+    )
+    snapshot_limit_bytes: int = Field(
+        4_194_304, ge=1_024, description="Bytes of a stored model above which it is refused."
+    )
+    web_host: str = Field("127.0.0.1", description="Address of metrics, health and leads.")
     web_port: int = Field(
         9108, ge=0, le=65_535, description="Port of metrics and health; 0 takes a free one."
+    )
+    web_token: SecretStr = Field(
+        SecretStr(""),
+        description="Who asks a worker about leads has to bring it; needed beyond loopback.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log lines that are written."
@@ -179,6 +208,31 @@ class Settings(BaseSettings):
     action_tier_fell: str = Field("nurture_email", description="Action that tier_fell asks for.")
     action_absence: str = Field("win_back_email", description="Action that absence asks for.")
 
+    def __init__(self, **values: Any) -> None:
+        # Read here and not once on import: the directory is a setting of the environment too.
+        folder = os.environ.get(SECRETS_DIR)
+        super().__init__(
+            _secrets_dir=folder if folder and Path(folder).is_dir() else None, **values
+        )
+
+    def development_keys(self) -> list[str]:
+        """Return the secrets that still are what the source code says."""
+        return [
+            name
+            for name, field in type(self).model_fields.items()
+            if isinstance(field.default, SecretStr)
+            and field.default.get_secret_value()
+            and getattr(self, name) == field.default
+        ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _finds_its_secrets(cls, values: Any) -> Any:
+        folder = os.environ.get(SECRETS_DIR)
+        if folder and not Path(folder).is_dir():
+            raise ValueError(f"{SECRETS_DIR} = {folder!r} is no directory: mount it, or unset it")
+        return values
+
     @model_validator(mode="after")
     def _makes_sense(self) -> "Settings":
         if self.warm_at >= self.hot_at:
@@ -235,6 +289,15 @@ class Settings(BaseSettings):
             scanner_links=self.scanner_links,
             scanner_burst_s=self.scanner_burst_s,
             retention_s=self.lead_retention_s,
+            sealer=self.sealer(),
+        )
+
+    def sealer(self) -> Sealer:
+        """Return what seals and opens dead letters."""
+        old_keys = self.dead_letter_old_keys.get_secret_value().split(",")
+        return Sealer(
+            self.dead_letter_key.get_secret_value().encode(),
+            [key.strip().encode() for key in old_keys if key.strip()],
         )
 
     def environment(self) -> dict[str, str]:

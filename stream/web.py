@@ -1,15 +1,32 @@
-"""Metrics and health over HTTP, bound to loopback unless told otherwise."""
+"""Metrics, health and leads over HTTP, bound to loopback unless told otherwise."""
 
-from collections.abc import Callable
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from stream.addresses import is_loopback
 from stream.metrics import REGISTRY
+from stream.stored_states import LeadNotFoundError
+
+OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"})
+"""What says nothing of any lead; everything else asks for the token."""
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer:
-    """Serves ``/metrics``, ``/health/live`` and ``/health/ready``.
+    """Serves ``/metrics``, ``/health/live``, ``/health/ready`` and ``/leads/{lead_id}``.
 
     Parameters
     ----------
@@ -17,6 +34,11 @@ class WebServer:
         Returns whether the process does its share of the work.
     before_metrics
         Called before each answer to ``/metrics``, to bring gauges up to date.
+    explain
+        Returns what is known of a lead; None where this process does not know leads.
+    token
+        Who asks about leads has to bring it (``Authorization: Bearer``). Without one, leads are
+        shown to this machine only.
     """
 
     def __init__(
@@ -25,24 +47,35 @@ class WebServer:
         port: int,
         is_ready: Callable[[], bool],
         before_metrics: Callable[[], None] = lambda: None,
+        explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
+        token: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._is_ready = is_ready
         self._before_metrics = before_metrics
+        self._explain = explain
+        self._token = token
+        self._asking = asyncio.Lock()
         self._runner: web.AppRunner | None = None
 
-    async def start(self) -> str:
-        """Listen; return the base URL."""
-        application = web.Application()
+    def application(self) -> web.Application:
+        """Return the routes behind their guards."""
+        # Nothing takes a body; aiohttp drops what is sent.
+        application = web.Application(middlewares=[self._with_headers, self._guarded])
         application.add_routes(
             [
                 web.get("/metrics", self._metrics),
                 web.get("/health/live", self._live),
                 web.get("/health/ready", self._ready),
+                web.get("/leads/{lead_id}", self._lead),
             ]
         )
-        runner = web.AppRunner(application, access_log=None)
+        return application
+
+    async def start(self) -> str:
+        """Listen; return the base URL."""
+        runner = web.AppRunner(self.application(), access_log=None)
         await runner.setup()
         self._runner = runner
         site = web.TCPSite(runner, self._host, self._port)
@@ -54,6 +87,39 @@ class WebServer:
         """Listen no longer."""
         if self._runner is not None:
             await self._runner.cleanup()
+
+    @web.middleware
+    async def _with_headers(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as answer:
+            answer.headers.update(HEADERS)
+            raise
+        response.headers.update(HEADERS)
+        return response
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in OPEN_PATHS:
+            return await handler(request)
+        if not self._token:
+            if is_loopback(self._host):
+                return await handler(request)
+            return _refusal(
+                403,
+                f"web_host = {self._host} can be reached from outside: set LEADSTREAM_WEB_TOKEN "
+                "and send it as `Authorization: Bearer`, or bind to 127.0.0.1",
+            )
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # Both are compared as bytes: a header may hold what is no ASCII.
+        right = hmac.compare_digest(
+            given.strip().encode("utf-8", "surrogateescape"), self._token.encode()
+        )
+        if scheme.lower() == "bearer" and right:
+            return await handler(request)
+        refusal = _refusal(401, "send the token as `Authorization: Bearer TOKEN`")
+        refusal.headers["WWW-Authenticate"] = 'Bearer realm="leadstream"'
+        return refusal
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self._before_metrics()
@@ -68,3 +134,18 @@ class WebServer:
         if self._is_ready():
             return web.json_response({"status": "ready"})
         return web.json_response({"status": "waiting for partitions"}, status=503)
+
+    async def _lead(self, request: web.Request) -> web.Response:
+        if self._explain is None:
+            return _refusal(404, "this worker scores no leads: ask one with the role score")
+        try:
+            # It reads a whole partition: one at a time leaves room for scoring.
+            async with self._asking:
+                report = await self._explain(request.match_info["lead_id"])
+        except LeadNotFoundError as error:
+            return _refusal(404, str(error))
+        return web.Response(body=orjson.dumps(report), content_type="application/json")
+
+
+def _refusal(status: int, message: str) -> web.Response:
+    return web.json_response({"error": message}, status=status)

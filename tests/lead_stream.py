@@ -91,7 +91,7 @@ class LeadStream:
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.overflows = 0
         self.now_s = START_S
-        self._router = Router(EMAIL_KEY, replayed=replayed)
+        self._router = Router(EMAIL_KEY, house.sealer, replayed=replayed)
         self._arrived: Counter[str] = Counter()
 
     def send(self, *events: dict[str, Any] | bytes, deliver: bool = True) -> None:

@@ -9,8 +9,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from schemas.dead_letters import DeadLetter
 from stream.kafka.brokers.broker import Broker
+from stream.lead.sealing import Contents
 from stream.settings import Settings
 
 START_S = 60.0
@@ -39,6 +42,12 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **settings.environment()}
 
 
+def same_but(settings: Settings, **changed: object) -> Settings:
+    """Return these settings with some changed, as a command started with them would have them."""
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return Settings(**{**values, **changed})
+
+
 def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> str:
     """Run a command to its end and return what it printed; fail with its errors."""
     done = subprocess.run(
@@ -51,6 +60,12 @@ def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> s
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def contents(settings: Settings, record: Any) -> Contents:
+    """Open a record of ``dead-letters``."""
+    letter = DeadLetter.model_validate_json(record.value)
+    return settings.sealer().open(letter.sealed, letter.letter_id)
 
 
 class WorkerHandle:

@@ -7,16 +7,19 @@ from typing import Any
 
 import structlog
 
+from online_models.logistic import ModelFormatError
 from online_models.metrics import RollingQuality
 from schemas import topics
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
+from stream.kafka.snapshots import is_admitted
 from stream.kafka.transactions import PartitionProducer
 from stream.kafka.transport import Records
 from stream.lead.learner import Learner
 from stream.lead.outputs import Output
-from stream.models import P_CONVERT, SnapshotStore, build_model
+from stream.lead.signature import signed
+from stream.models import P_CONVERT, SnapshotStore, build_model, count_refused
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -79,16 +82,14 @@ class LearnWorker:
 
     async def restore(self) -> None:
         """Go on from the checkpoint, and learn what has come in since."""
-        checkpoint: bytes | None = None
+        newest: Any = None
         topic = self._settings.topic(topics.MODEL_CHECKPOINTS.name)
         for record in await read_all(self._settings, topic, 0):
             if record.key == P_CONVERT.encode():
-                checkpoint = record.value
-        try:
-            learner = Learner.restore(P_CONVERT, checkpoint, build_model)
-        except ValueError as error:
-            log.warning("checkpoint refused, learning anew from what is kept", error=str(error))
-            learner = Learner(P_CONVERT, build_model(None))
+                newest = record
+        if newest is not None and not is_admitted(self._settings, topics.MODEL_CHECKPOINTS, newest):
+            newest = None
+        learner = _restored(None if newest is None else newest.value)
         self._learner = learner
         self._quality = RollingQuality()
         self._checkpointed = learner.next_offset
@@ -156,10 +157,14 @@ class LearnWorker:
             self._observe()
 
     async def _send(self, learner: Learner, outputs: list[Output], *, checkpoint: bool) -> None:
+        secret = self._settings.snapshot_key.get_secret_value().encode()
+        records = [*outputs, *([learner.checkpoint()] if checkpoint else [])]
+        await self._producer.send(
+            [signed(record, secret) for record in records],
+            next_offset=learner.next_offset if checkpoint else None,
+        )
         if not checkpoint:
-            await self._producer.send(outputs)
             return
-        await self._producer.send([*outputs, learner.checkpoint()], next_offset=learner.next_offset)
         self._checkpointed, self._checkpointed_s = learner.next_offset, self._clock()
 
     def _outdated(self) -> list[Output]:
@@ -178,3 +183,14 @@ class LearnWorker:
             metrics.AUC_RATIO.labels(P_CONVERT).set(auc)
         if log_loss is not None:
             metrics.LOG_LOSS.labels(P_CONVERT).set(log_loss)
+
+
+def _restored(checkpoint: bytes | None) -> Learner:
+    anew = "the model is learned anew from the examples that are kept"
+    try:
+        return Learner.restore(P_CONVERT, checkpoint, build_model)
+    except ModelFormatError as error:
+        count_refused(P_CONVERT, "schema", str(error)[:300])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
+    return Learner(P_CONVERT, build_model(None))

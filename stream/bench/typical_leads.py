@@ -49,11 +49,13 @@ class TypicalLeads:
         self._meta = stream.partition.meta()
         self.now_s = stream.partition.now_s
 
-    def rows(self, count: int) -> Iterator[tuple[str, bytes]]:
-        """Yield address and stored state of each of so many leads."""
+    def rows(self, count: int, *, idle: bool = False) -> Iterator[tuple[str, bytes]]:
+        """Yield address and stored state of each of so many leads; no timer wakes idle ones."""
         for number in range(count):
             state = self._states[number % len(self._states)]
             state.lead_id, state.offset = lead_name(number), -1
+            if idle:
+                state.next_due_s = None
             yield state.lead_id, encode_state(state)
 
     def meta(self) -> bytes:
@@ -62,17 +64,21 @@ class TypicalLeads:
         return encode_row(meta, None, 0)
 
 
-async def fill_changelog(settings: Settings, leads: int) -> TypicalLeads:
-    """Write the states of so many leads into an empty changelog; return what they are."""
+async def fill_changelog(settings: Settings, leads: int, *, idle: bool = False) -> TypicalLeads:
+    """Write the states of so many leads into an empty changelog; return what they are.
+
+    Idle ones lie in partitions that begin at the beginning of time.
+    """
     typical = TypicalLeads(settings)
     topic = settings.topic(topics.LEAD_STATES.name)
     producer = new_producer(settings)
     await producer.start()
     try:
         waiting: dict[int, list[ToSend]] = defaultdict(list)
-        for number in range(settings.partitions):
-            waiting[number].append((topic, number, META_KEY, typical.meta(), []))
-        for address, row in typical.rows(leads):
+        if not idle:
+            for number in range(settings.partitions):
+                waiting[number].append((topic, number, META_KEY, typical.meta(), []))
+        for address, row in typical.rows(leads, idle=idle):
             key = encode_key(address)
             number = partition_of(key, settings.partitions)
             waiting[number].append((topic, number, key, row, []))

@@ -11,15 +11,19 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.restore import BenchError
-from stream.cli import bench, inspect, operate, run, state
+from stream.cli import bench, dead_letters, inspect, operate, run, state
+from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
+from stream.kafka.authorization import DENIED, denial
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.point_rules import RulesFileError
+from stream.lead.sealing import SealError
 from stream.lead.state import StateFormatError
+from stream.merge_patch import PatchError
 from stream.repartition import RepartitionError
-from stream.settings import Settings
+from stream.settings import SECRETS_DIR, Settings
 
 app = typer.Typer(
     name="leadstream",
@@ -34,20 +38,24 @@ operate.register(app)
 inspect.register(app)
 state.register(app)
 bench.register(app)
+dead_letters.register(app)
 
 _EXPECTED = (
     BenchError,
     BrokerError,
+    DeadLetterError,
     EventFileError,
     FeedError,
+    PatchError,
     RepartitionError,
     RulesFileError,
+    SealError,
     StateFormatError,
     TopicError,
 )
 
 
-_KNOWN = frozenset(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)
+_KNOWN = frozenset({SECRETS_DIR, *(f"LEADSTREAM_{name.upper()}" for name in Settings.model_fields)})
 
 
 def main() -> None:
@@ -63,9 +71,9 @@ def main() -> None:
     except _EXPECTED as error:
         _fail(str(error))
     except KafkaConnectionError as error:
-        # Clients that never got a connection complain that nobody closed it.
-        logging.getLogger("asyncio").addHandler(logging.NullHandler())
         _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
+    except DENIED as error:
+        _fail(denial(error))
     except ValidationError as error:
         first = error.errors()[0]
         field = "_".join(str(part) for part in first["loc"])
@@ -87,5 +95,7 @@ def unknown_settings(environment: Iterable[str]) -> list[str]:
 
 
 def _fail(message: str) -> None:
+    # Clients that never got a connection, or were shut out, complain of what nobody asked them.
+    logging.getLogger("asyncio").addHandler(logging.NullHandler())
     print(f"leadstream: {message}", file=sys.stderr)
     raise SystemExit(1)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import orjson
@@ -19,7 +19,9 @@ from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
 from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
+from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore
+from stream.rights import PARTIES, parse_parties, rights
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, find_lead
 
@@ -43,12 +45,26 @@ def topics(
     verify: Annotated[
         bool, typer.Option("--verify", help="Create nothing, only compare with the contract.")
     ] = False,
+    acls: Annotated[
+        bool, typer.Option("--acls", help="Only print the ACLs that a deployment needs.")
+    ] = False,
+    role: Annotated[
+        str, typer.Option(help="With --acls: whose, with commas between them.")
+    ] = ",".join(PARTIES),
+    user: Annotated[
+        str | None, typer.Option(help="With --acls: Kafka's name of the user, for all these roles.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Create every topic that is missing, and verify the others.
 
     Example: LEADSTREAM_REPLICATION=3 leadstream topics
+
+    Example: leadstream topics --acls --role route,score,learn --user worker
     """
+    if acls:
+        _print_acls(role, user, json=json)
+        return
     reports = asyncio.run(ensure_topics(Settings(), create=not verify))
     if json:
         typer.echo(orjson.dumps([asdict(r) for r in reports]).decode())
@@ -66,6 +82,20 @@ def topics(
         typer.echo(f"leadstream: {fault}", err=True)
     if faults:
         raise typer.Exit(1)
+
+
+def _print_acls(role: str, user: str | None, *, json: bool) -> None:
+    try:
+        parties = parse_parties(role)
+    except ValueError as error:
+        raise typer.BadParameter(f"--role {error}") from None
+    settings = Settings()
+    needed = rights(settings, parties, user)
+    if json:
+        typer.echo(orjson.dumps([asdict(right) for right in needed]).decode())
+        return
+    for right in needed:
+        typer.echo(right.command(settings.kafka_bootstrap))
 
 
 def erase(lead_id: Annotated[str, typer.Argument(help="The lead to forget.")]) -> None:
@@ -151,7 +181,7 @@ def rollback(
     """
     settings = Settings()
     store = asyncio.run(_store(settings))
-    kept = store.versions(name)
+    kept = [v for v in store.versions(name) if store.scorer(name, v) is not None]
     if version is None:
         serving = store.serving(name)
         earlier = kept[: kept.index(serving)] if serving in kept else kept
@@ -183,11 +213,13 @@ async def _store(settings: Settings) -> SnapshotStore:
 
 async def _write(settings: Settings, name: str, version: str | None) -> None:
     record = serving_record(name, "pin", version or "")
+    if version is None:
+        record = replace(record, value=None)
+    record = signed(record, settings.snapshot_key.get_secret_value().encode())
     producer = new_producer(settings)
     await producer.start()
     try:
         topic = settings.topic(record.topic)
-        value = record.value if version is not None else None
-        await append(producer, [(topic, 0, record.key, value, [])])
+        await append(producer, [(topic, 0, record.key, record.value, record.headers)])
     finally:
         await producer.stop()

@@ -14,12 +14,15 @@ import structlog
 import typer
 from aiokafka.errors import KafkaConnectionError
 
-from stream.app import ROLES, Role, WorkerProcess
+from stream.addresses import is_loopback
+from stream.app import WorkerProcess
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
+from stream.kafka.authorization import DENIED, RightsError, denial
 from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
 from stream.logs import configure_logs
+from stream.roles import ROLES, Role
 from stream.settings import Settings
 from stream.simulator import Simulation
 
@@ -69,6 +72,7 @@ def worker(
     """
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
+    _warn_of_development_keys(settings)
     chosen: list[Role] = []
     for name in roles.split(","):
         known = next((role for role in ROLES if role == name.strip()), None)
@@ -86,12 +90,27 @@ def worker(
     asyncio.run(_work(WorkerProcess(settings, chosen), started))
 
 
+def _warn_of_development_keys(settings: Settings) -> None:
+    brokers = (address.rpartition(":")[0] for address in settings.kafka_bootstrap.split(","))
+    if all(is_loopback(host.strip()) for host in brokers):
+        return
+    for name in settings.development_keys():
+        structlog.get_logger(__name__).warning(
+            "a secret is the one that everybody can read in the source: set your own",
+            setting=f"LEADSTREAM_{name.upper()}",
+        )
+
+
 async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:
     try:
         await process.run(started)
     except KafkaConnectionError as error:
         message = f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP"
         print(f"leadstream: {message}", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+    except (*DENIED, RightsError) as error:
+        print(f"leadstream: {denial(error)}", file=sys.stderr)
         sys.stderr.flush()
         os._exit(1)
     except Exception as error:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaTimeoutError
 from stream.settings import Settings
 
 MAX_REQUEST_BYTES = 4 << 20
-"""A dead letter holds a refused event in base64, beside its reason."""
+"""A dead letter holds a refused event, sealed and in base64, beside its reason."""
 READ_RECORDS = 5_000
 """Records handed over at once when a partition is read back."""
 READ_STALL_S = 60.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
@@ -9,17 +10,45 @@ from aiokafka import TopicPartition
 from schemas import topics
 from stream import metrics
 from stream.kafka.clients import new_reader, read_all
-from stream.models import P_CONVERT, SnapshotStore
+from stream.lead.signature import is_genuine
+from stream.models import P_CONVERT, SnapshotStore, count_refused
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+
+def is_admitted(settings: Settings, topic: topics.Topic, record: Any) -> bool:
+    """Tell whether a record of a model may be looked into: not too large, and signed by us.
+
+    What is not is counted and logged.
+    """
+    key = (record.key or b"").decode("utf-8", "replace")
+    size = len(record.value or b"")
+    if size > settings.snapshot_limit_bytes:
+        remedy = f"{size} bytes: raise LEADSTREAM_SNAPSHOT_LIMIT_BYTES, or see who wrote it"
+        count_refused(key, "too_large", remedy)
+        return False
+    secret = settings.snapshot_key.get_secret_value().encode()
+    if not is_genuine(topic.name, record.key or b"", record.value, record.headers, secret):
+        remedy = (
+            "give all workers and commands the same LEADSTREAM_SNAPSHOT_KEY, or see who wrote it"
+        )
+        count_refused(key, "signature", remedy)
+        return False
+    return True
+
+
+def take_in(settings: Settings, store: SnapshotStore, record: Any) -> None:
+    """Put a record of the snapshot topic into a store, unless it is refused."""
+    if is_admitted(settings, topics.MODEL_SNAPSHOTS, record):
+        store.put((record.key or b"").decode("utf-8", "replace"), record.value)
 
 
 async def read_snapshots(settings: Settings, store: SnapshotStore) -> int:
     """Put all kept versions into a store; return the offset that comes after them."""
     offset = 0
     for record in await read_all(settings, settings.topic(topics.MODEL_SNAPSHOTS.name), 0):
-        store.put(record.key.decode(), record.value)
+        take_in(settings, store, record)
         offset = record.offset + 1
     return offset
 
@@ -64,7 +93,7 @@ class SnapshotFollower:
                 reader.assign([where])
                 reader.seek(where, offset)
                 async for record in reader:
-                    self._store.put(record.key.decode(), record.value)
+                    take_in(self._settings, self._store, record)
                     offset = record.offset + 1
                     self._newest_s = record.timestamp / 1000.0
             except Exception as error:

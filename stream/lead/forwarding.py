@@ -181,6 +181,7 @@ class Forwarding:
             partition.batch.events[event["type"], "forward_chain"] += 1
             partition.batch.outputs.append(
                 dead_letter(
+                    partition.house.sealer,
                     partition.origin(dict(record.headers), record)
                     or Origin(topics.LEAD_EVENTS.name, -1, offset, record.timestamp / 1000.0),
                     record.key,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from stream.lead.point_rules import PointRules
+from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
 DAY_S = 86_400.0
 
@@ -60,6 +61,8 @@ class House:
         So many links of one mail followed within this time are followed by a scanner.
     retention_s
         Leads of which nothing has been heard for this long are forgotten.
+    sealer
+        Seals what is refused.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -90,3 +93,4 @@ class House:
     scanner_links: int = 3
     scanner_burst_s: float = 5.0
     retention_s: float = 400 * DAY_S
+    sealer: Sealer = field(default_factory=lambda: Sealer(DEVELOPMENT_KEY), repr=False)

@@ -24,12 +24,15 @@ _EMAIL = re.compile(
 
 
 class IdentityError(ValueError):
-    """An event cannot be given to a lead; carries the field at fault."""
+    """An event cannot be given to a lead; carries the field at fault and, if any, its value."""
 
-    def __init__(self, field: str, message: str, reason: str = "bad_value") -> None:
+    def __init__(
+        self, field: str, message: str, reason: str = "bad_value", value: str | None = None
+    ) -> None:
         super().__init__(message)
         self.field = field
         self.reason = reason
+        self.value = value
 
 
 def resolve(event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
@@ -89,11 +92,16 @@ def check_other(field: str, value: str, address: str) -> None:
 def _check(field: str, value: str) -> None:
     if _PLACEHOLDER.fullmatch(value.strip()) or not value.strip():
         raise IdentityError(
-            field, f"{value!r} stands for no one; leave {field} out where there is no id"
+            field,
+            f"{field} stands for no one, as null, 0 or unknown do; leave {field} out where there "
+            "is no id",
+            value=value,
         )
     if field != "anonymous_id" and value.startswith((ANONYMOUS, EMAIL, "\x00")):
         raise IdentityError(
-            field, f"{value[:16]!r}: ids starting with 'anon:' or 'email:' are leadstream's own"
+            field,
+            f"{field} starts with 'anon:' or 'email:': such ids are leadstream's own",
+            value=value,
         )
 
 

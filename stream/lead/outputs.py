@@ -1,6 +1,5 @@
 """What a decision sends: records for topics, as CloudEvents with ids that repeat with them."""
 
-from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,10 +8,13 @@ import orjson
 
 from schemas import topics
 from stream.lead.hashing import stable_id
+from stream.lead.sealing import Contents, Sealer
 
 Headers = list[tuple[str, bytes]]
 
 SOURCE = "/leadstream"
+MAX_MESSAGE_CHARACTERS = 500
+MAX_FIELD_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Origin:
     partition: int
     offset: int
     received_s: float
+
+    @property
+    def position(self) -> str:
+        """Topic, partition and offset as one text."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 def encode_key(address: str) -> bytes:
@@ -87,6 +94,7 @@ def cloud_event(
 
 
 def dead_letter(
+    sealer: Sealer,
     origin: Origin,
     key: bytes | None,
     value: bytes,
@@ -95,11 +103,23 @@ def dead_letter(
     reason: str,
     field: str | None,
     message: str,
+    detail: str | None = None,
 ) -> Output:
     """Return a refused record, whole, with the reason why.
 
-    Its headers hold the reason only: values may be personal, headers are logged.
+    What the sender wrote is sealed, since it may be personal.
+
+    Parameters
+    ----------
+    message
+        What is wrong and what to do, without any value of the sender's.
+    detail
+        The same with the value, for who may open the letter.
     """
+    contents = Contents.of(key, value, (detail or message)[:MAX_MESSAGE_CHARACTERS])
+    message = message[:MAX_MESSAGE_CHARACTERS]
+    if not contents.is_whole:
+        message += f" (only the first {len(contents.value)} of {len(value)} bytes are kept)"
     received_at = rfc3339(origin.received_s)
     ce_id = stable_id("dead_letter", origin.topic, str(origin.partition), str(origin.offset))
     body = {
@@ -109,13 +129,13 @@ def dead_letter(
         "offset": origin.offset,
         "stage": stage,
         "reason": reason,
-        "field": field,
+        "field": None if field is None else field[:MAX_FIELD_CHARACTERS],
         "message": message,
         "received_at": received_at,
         "occurred_at": received_at,
-        "value_base64": b64encode(value).decode(),
+        "sealed": sealer.seal(contents, origin.position),
     }
     output = cloud_event(topics.DEAD_LETTERS, "", ce_id, body, reason)
     del body["occurred_at"]
     headers = [*output.headers, ("reason", reason.encode())]
-    return Output(output.topic, key or b"", orjson.dumps(body), headers, reason)
+    return Output(output.topic, sealer.public_key(key), orjson.dumps(body), headers, reason)

@@ -410,11 +410,15 @@ class Partition:
         self.batch.events[kind, "too_late"] += 1
         if kind == "link":
             return  # the event that it came with is refused on its own, whole
-        message = (
-            f"occurred_at {event['occurred_at']} is more than "
-            f"{self.house.late_grace_s:g} s late; raise the grace or send sooner"
+        late = f"more than {self.house.late_grace_s:g} s late; raise the grace or send sooner"
+        self._refuse(
+            record,
+            origin,
+            "too_late",
+            "occurred_at",
+            f"occurred_at is {late}",
+            f"occurred_at {event['occurred_at']} is {late}",
         )
-        self._refuse(record, origin, "too_late", "occurred_at", message)
 
     def _set_aside(self, record: Record) -> None:
         """Refuse a record that the fold failed at."""
@@ -436,10 +440,17 @@ class Partition:
         self.next_offset = record.offset + 1
 
     def _refuse(
-        self, record: Record, origin: Origin | None, reason: str, field: str | None, message: str
+        self,
+        record: Record,
+        origin: Origin | None,
+        reason: str,
+        field: str | None,
+        message: str,
+        detail: str | None = None,
     ) -> None:
         self.batch.outputs.append(
             dead_letter(
+                self.house.sealer,
                 origin
                 or Origin(topics.LEAD_EVENTS.name, -1, record.offset, record.timestamp / 1000.0),
                 record.key,
@@ -448,6 +459,7 @@ class Partition:
                 reason=reason,
                 field=field,
                 message=message,
+                detail=detail,
             )
         )
 

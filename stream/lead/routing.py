@@ -1,6 +1,6 @@
 """From a record of an input topic to records of the log, or to a dead letter with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from stream.lead.outputs import (
     encode_key,
     epoch_s,
 )
+from stream.lead.sealing import Sealer
 
 SOURCE_HEADER = "source"
 """Header of a log record: topic/partition/offset of the input record it came from."""
@@ -38,11 +39,12 @@ ACCEPTED_ELSEWHERE = frozenset({"cost"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Exception):  # noqa: N818 - it is a verdict on an event, not a fault of ours
-    """Why an event is refused: reason code, field and message."""
+    """Why an event is refused: reason code, field and message; ``detail`` shows the value too."""
 
     reason: str
     field: str | None
     message: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Router:
     ----------
     email_key
         The secret that email addresses are hashed with.
+    sealer
+        Seals what is refused.
     replayed
         True where events bring their own time (replay, demo); then the log says so.
     future_tolerance_s
@@ -68,9 +72,15 @@ class Router:
     """
 
     def __init__(
-        self, email_key: bytes, *, replayed: bool = False, future_tolerance_s: float = 300.0
+        self,
+        email_key: bytes,
+        sealer: Sealer,
+        *,
+        replayed: bool = False,
+        future_tolerance_s: float = 300.0,
     ) -> None:
         self._email_key = email_key
+        self._sealer = sealer
         self._clock: Headers = [(CLOCK_HEADER, b"event")] if replayed else []
         self._future_tolerance_s = future_tolerance_s
         self._adapters: Mapping[str, TypeAdapter[Any]] = {
@@ -80,7 +90,7 @@ class Router:
     def route(self, key: bytes | None, value: bytes | None, origin: Origin) -> Routed:
         """Return what an input record becomes; never raises for anything a sender can do."""
         headers = [
-            (SOURCE_HEADER, f"{origin.topic}/{origin.partition}/{origin.offset}".encode()),
+            (SOURCE_HEADER, origin.position.encode()),
             *self._clock,
         ]
         if origin.topic == topics.LEAD_FORWARDS.name:
@@ -95,6 +105,7 @@ class Router:
             address, links = self._resolve(event)
         except Refusal as refusal:
             letter = dead_letter(
+                self._sealer,
                 origin,
                 key,
                 value,
@@ -102,31 +113,58 @@ class Router:
                 reason=refusal.reason,
                 field=refusal.field,
                 message=refusal.message,
+                detail=refusal.detail,
             )
             return Routed("refused", refusal.reason, (letter,))
-        erasure = event["type"] == "erasure"  # forgets every identifier, and joins none
-        outputs = [
+        outputs = tuple(_log_records(event, value, address, links, headers))
+        return Routed(event["type"], "accepted", outputs)
+
+    def check(self, value: bytes, origin: Origin) -> tuple[dict[str, Any], str | None]:
+        """Return what an input record's event would be in the log, and its lead's address if any.
+
+        Raises
+        ------
+        Refusal
+            If ``route`` would refuse it.
+        """
+        event, _ = self._validate(value, origin)
+        if event["type"] in ACCEPTED_ELSEWHERE:
+            return event, None
+        return event, self._resolve(event)[0]
+
+    def forward(self, value: bytes, origin: Origin) -> tuple[Output, ...]:
+        """Return what sends an event of the log to its lead once more, links and all.
+
+        It has passed ``route``, which left of an email address its hash alone: sent in as new it
+        would no longer be its lead's. So it travels as forwarded events do.
+
+        Raises
+        ------
+        Refusal
+            If it is not valid, which only a change to it can bring about.
+        """
+        event, value = self._validate(value, origin, is_ours=True)
+        address, links = self._resolve(event)
+        return tuple(
             Output(
-                topics.LEAD_EVENTS.name,
-                encode_key(weaker),
-                value
-                if erasure
-                else orjson.dumps(
+                topics.LEAD_FORWARDS.name,
+                record.key,
+                orjson.dumps(
                     {
-                        "type": "link",
-                        "event_id": stable_id("link", event["event_id"], weaker),
-                        "occurred_at": event["occurred_at"],
-                        "to_lead_id": address,
+                        "type": "forwarded",
+                        "to_lead_id": record.key.decode("utf-8", "surrogatepass"),
+                        "path": [],
+                        "event": orjson.loads(record.value or b""),
                     }
                 ),
-                [*headers, (PART_HEADER, b"%d" % part)],
+                [],
             )
-            for part, weaker in enumerate(links, start=1)
-        ]
-        outputs.insert(0, Output(topics.LEAD_EVENTS.name, encode_key(address), value, headers))
-        return Routed(event["type"], "accepted", tuple(outputs))
+            for record in _log_records(event, value, address, links, [])
+        )
 
-    def _validate(self, value: bytes, origin: Origin) -> tuple[dict[str, Any], bytes]:
+    def _validate(
+        self, value: bytes, origin: Origin, *, is_ours: bool = False
+    ) -> tuple[dict[str, Any], bytes]:
         if len(value) > MAX_VALUE_BYTES:
             raise Refusal(
                 "too_large",
@@ -146,13 +184,18 @@ class Router:
             raise Refusal(
                 "in_the_future",
                 "occurred_at",
+                f"occurred_at is more than {self._future_tolerance_s:g} s ahead; set the sender's "
+                "clock",
                 f"occurred_at {event['occurred_at']} is more than {self._future_tolerance_s:g} s "
                 "ahead; set the sender's clock",
             )
         # JSON may spell an @ as an escape.
         has_email = event["type"] in WITH_EMAILS and (b"@" in value or b"\\u" in value)
         if has_email or "email_hash" in event:
+            given = event.get("email_hash")
             event = self._without_emails(event)
+            if is_ours and isinstance(given, str):
+                event.setdefault("email_hash", given)
             value = orjson.dumps(event)
         return event, value
 
@@ -176,8 +219,27 @@ class Router:
                 identity.check_lead_id("into_lead_id", event["into_lead_id"])
                 identity.check_other("into_lead_id", event["into_lead_id"], address)
         except identity.IdentityError as error:
-            raise Refusal(error.reason, error.field, str(error)) from None
+            detail = None if error.value is None else f"{error.value!r:.80}: {error}"
+            raise Refusal(error.reason, error.field, str(error), detail) from None
         return address, links
+
+
+def _log_records(
+    event: Mapping[str, Any], value: bytes, address: str, links: Sequence[str], headers: Headers
+) -> Iterator[Output]:
+    """Yield what goes into the log: the event itself, then what links the weaker addresses."""
+    yield Output(topics.LEAD_EVENTS.name, encode_key(address), value, headers)
+    for part, weaker in enumerate(links, start=1):
+        link = {
+            "type": "link",
+            "event_id": stable_id("link", event["event_id"], weaker),
+            "occurred_at": event["occurred_at"],
+            "to_lead_id": address,
+        }
+        # An erasure forgets every identifier, and joins none.
+        linked = value if event["type"] == "erasure" else orjson.dumps(link)
+        marked = [*headers, (PART_HEADER, b"%d" % part)]
+        yield Output(topics.LEAD_EVENTS.name, encode_key(weaker), linked, marked)
 
 
 def _refusal(error: ValidationError, topic: str) -> Refusal:
@@ -197,4 +259,5 @@ def _refusal(error: ValidationError, topic: str) -> Refusal:
         return Refusal("missing_field", field, f"{field} is required")
     given = first["input"]
     shown = f"{given!r:.80}" if isinstance(given, str | int | float) else type(given).__name__
-    return Refusal("bad_value", field, f"{field or 'value'} = {shown}: {message}")
+    name = field or "value"
+    return Refusal("bad_value", field, f"{name}: {message}", f"{name} = {shown}: {message}")

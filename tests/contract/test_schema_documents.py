@@ -91,7 +91,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"library": "river 0.26.1", "state": STATE},
     "dead_letter": {"topic": "page-views", "partition": 0, "offset": 17, "stage": "route"}
     | {"reason": "bad_value", "field": None, "message": "give a number", "received_at": AT}
-    | {"value_base64": "e30="},
+    | {"sealed": "e30="},
+    "dead_letter_replayed": {"letter_id": "page-views/0/17", "replayed_at": AT, "patched": False},
 }
 EXAMPLES = {name: {"type": name} | example for name, example in EXAMPLES.items()}
 

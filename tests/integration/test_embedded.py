@@ -1,13 +1,12 @@
 """The whole flow at least once, on the broker that needs nothing installed."""
 
 import asyncio
-from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import orjson
 import pytest
-from worker_process import own_settings, workers
+from worker_process import contents, own_settings, workers
 
 from schemas import topics
 from schemas.scores import ScoreChanged
@@ -43,12 +42,15 @@ async def _feed(settings: Settings, events: list[SimulatedEvent]) -> None:
         await feeder.stop()
 
 
-async def _values(settings: Settings, topic: topics.Topic) -> list[bytes]:
-    found: list[bytes] = []
+async def _records(settings: Settings, topic: topics.Topic) -> list[Any]:
+    found: list[Any] = []
     for number in range(topic.partitions or settings.partitions):
-        records = await read_all(settings, settings.topic(topic.name), number)
-        found += [r.value for r in records]
+        found += await read_all(settings, settings.topic(topic.name), number)
     return found
+
+
+async def _values(settings: Settings, topic: topics.Topic) -> list[bytes]:
+    return [record.value for record in await _records(settings, topic)]
 
 
 @pytest.mark.timeout(180)
@@ -73,8 +75,8 @@ def test_all_events_are_scored_at_least_once_on_the_embedded_broker(
             for value in await _values(settings, topics.NURTURE_TRIGGERS)
         }
         assert {"high_intent", "absence"} <= rules
-        letters = [orjson.loads(value) for value in await _values(settings, topics.DEAD_LETTERS)]
-        refused = {b64decode(letter["value_base64"]) for letter in letters}
+        letters = await _records(settings, topics.DEAD_LETTERS)
+        refused = {contents(settings, letter).value for letter in letters}
         assert {e.value for e in events if e.flaw in BROKEN} <= refused
         assert not {e.value for e in events if e.flaw in VALID} & refused
         readable, faults = await check_states(settings)

@@ -5,7 +5,6 @@ import json
 import time
 import urllib.request
 import uuid
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -14,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from worker_process import leadstream, own_settings, workers
+from worker_process import contents, leadstream, own_settings, workers
 
 from schemas import topics
 from schemas.dead_letters import DeadLetter
@@ -187,14 +186,14 @@ async def test_each_refused_event_arrives_whole_with_its_reason_and_the_stream_g
     await live.push(*wanted.values(), view(lead_id=lead))
 
     def all_there(records: list[Any]) -> bool:
-        values = {b64decode(orjson.loads(r.value)["value_base64"]) for r in records}
+        values = {contents(live.settings, r).value for r in records}
         return {value for _, _, value in wanted.values()} <= values
 
     found = {}
     for record in await live.until(topics.DEAD_LETTERS, all_there):
         letter = DeadLetter.model_validate_json(record.value)
         assert dict(record.headers)["reason"].decode() == letter.reason
-        found[b64decode(letter.value_base64)] = (letter, record.key)
+        found[contents(live.settings, record).value] = (letter, record.key)
     for reason, (topic, key, value) in wanted.items():
         letter, letter_key = found[value]
         assert letter.reason == reason

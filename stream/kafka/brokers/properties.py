@@ -31,41 +31,66 @@ def free_ports(brokers: int) -> list[Ports]:
 
 @dataclass(frozen=True)
 class Security:
-    """What clients have to show and what they may see; the peers talk in plain text.
+    """What clients have to show and what they may do; the peers talk in plain text.
 
     Parameters
     ----------
+    mechanism
+        ``PLAIN`` or ``SCRAM-SHA-512``; empty means no SASL.
     user, password
-        For SASL/PLAIN; no user means no SASL.
-    keystore, keystore_password
-        A PKCS #12 file with the broker's certificate; none means no TLS.
+        The one user of SASL/PLAIN; users of SCRAM are stored in the cluster.
+    keystore, ca_file
+        PEM files of the broker's key and certificate, and of who signed it; none means no TLS.
+    client_certificates
+        Clients show a certificate too; its common name is their user.
+    acls
+        Nobody may do anything unless an ACL says so, but for who comes by the peers' listener.
     """
 
+    mechanism: str = ""
     user: str = ""
     password: str = ""
     keystore: Path | None = None
-    keystore_password: str = ""
+    ca_file: Path | None = None
+    client_certificates: bool = False
+    acls: bool = False
 
     @property
     def protocol(self) -> str:
         """Kafka's name for it, e.g. ``SASL_SSL``."""
         transport = "SSL" if self.keystore else "PLAINTEXT"
-        return f"SASL_{transport}" if self.user else transport
+        return f"SASL_{transport}" if self.mechanism else transport
 
     def properties(self) -> dict[str, str]:
-        """Return the settings of the clients' listener."""
+        """Return the settings of the clients' listener, and of the authorizer."""
         found: dict[str, str] = {}
-        if self.user:
-            found["sasl.enabled.mechanisms"] = "PLAIN"
+        if self.mechanism:
+            found["sasl.enabled.mechanisms"] = self.mechanism
+        if self.mechanism == "PLAIN":
             found["plain.sasl.jaas.config"] = (
                 "org.apache.kafka.common.security.plain.PlainLoginModule required "
                 f'user_{self.user}="{self.password}";'
             )
+        elif self.mechanism:
+            found[f"{self.mechanism.lower()}.sasl.jaas.config"] = (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+            )
         if self.keystore:
-            found["ssl.keystore.location"] = str(self.keystore)
-            found["ssl.keystore.type"] = "PKCS12"
-            found["ssl.keystore.password"] = self.keystore_password
-        return {f"listener.name.client.{name}": value for name, value in found.items()}
+            found |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(self.keystore)}
+        if self.client_certificates:
+            found |= {
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": str(self.ca_file),
+                "ssl.client.auth": "required",
+                "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/",
+            }
+        settings = {f"listener.name.client.{name}": value for name, value in found.items()}
+        if self.acls:
+            settings["authorizer.class.name"] = (
+                "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+            )
+            settings["super.users"] = "User:ANONYMOUS"  # who comes by the peers' listener
+        return settings
 
 
 def broker_properties(

@@ -1,15 +1,17 @@
-from base64 import b64decode
 from typing import Any
 
 import orjson
 import pytest
 
 from schemas import topics
+from schemas.dead_letters import DeadLetter
 from stream.lead.hashing import email_hash
-from stream.lead.outputs import Origin
-from stream.lead.routing import MAX_VALUE_BYTES, Routed, Router
+from stream.lead.outputs import Origin, Output
+from stream.lead.routing import MAX_VALUE_BYTES, Refusal, Routed, Router
+from stream.lead.sealing import Contents, Sealer
 
 KEY = b"secret"
+SEALER = Sealer(b"another secret")
 NOW_S = 1_770_000_000.0
 VIEW = {
     "type": "page_view", "event_id": "e", "occurred_at": "2026-01-01T00:00:00Z",
@@ -25,7 +27,12 @@ MERGE = PROFILE | {"type": "lead_merge"}
 
 def route(event: Any, topic: str = "page-views", **options: Any) -> Routed:
     value = event if isinstance(event, bytes | None) else orjson.dumps(event)
-    return Router(KEY, **options).route(b"their key", value, Origin(topic, 3, 17, NOW_S))
+    return Router(KEY, SEALER, **options).route(b"their key", value, Origin(topic, 3, 17, NOW_S))
+
+
+def opened(letter: Output) -> Contents:
+    body = DeadLetter.model_validate_json(letter.value or b"")
+    return SEALER.open(body.sealed, body.letter_id)
 
 
 def without(event: dict[str, Any], name: str) -> dict[str, Any]:
@@ -106,11 +113,47 @@ def test_what_is_wrong_becomes_a_dead_letter_with_its_reason(event, topic, reaso
     topics.DEAD_LETTERS.adapter().validate_json(letter.value or b"")
 
 
-def test_a_dead_letter_holds_the_original_bytes_and_its_headers_no_values():
-    value = orjson.dumps(FORM | {"email": "jane@example.com", "form_kind": "x"})
-    (letter,) = route(value, "form-fills").outputs
-    assert b64decode(orjson.loads(letter.value or b"")["value_base64"]) == value
-    assert b"jane" not in b"".join(v for _, v in letter.headers)
+@pytest.mark.parametrize("key", [None, b"", b"their key", b"\xff\x00", b"jane@example.com"])
+def test_a_dead_letter_holds_the_original_record_sealed(key):
+    value = orjson.dumps(FORM | {"email": "jane@example.com", "form_kind": "jane"})
+    router, origin = Router(KEY, SEALER), Origin("form-fills", 3, 17, NOW_S)
+    (letter,) = router.route(key, value, origin).outputs
+    contents = opened(letter)
+    assert (contents.key, contents.value, contents.is_whole) == (key, value, True)
+    assert contents.detail.startswith("form_kind = 'jane': ")
+    in_plain = [letter.key, letter.value or b"", *(v for _, v in letter.headers)]
+    assert not any(b"jane" in part for part in in_plain)
+    assert router.route(key, value, origin).outputs == (letter,)
+
+
+def test_a_record_too_big_for_a_letter_is_cut_and_the_letter_says_so():
+    value = orjson.dumps(VIEW | {"title": "x" * 4_000_000})
+    (letter,) = route(value).outputs
+    contents = opened(letter)
+    assert len(letter.value or b"") < 4 << 20
+    assert value.startswith(contents.value)
+    assert (contents.is_whole, contents.value_bytes) == (False, len(value))
+    message = orjson.loads(letter.value or b"")["message"]
+    assert f"only the first {len(contents.value)} of {len(value)} bytes are kept" in message
+
+
+def test_an_event_of_the_log_goes_to_its_lead_again_though_its_address_is_a_hash():
+    event = FORM | {"anonymous_id": "v", "email": "jane@example.com", "text": "jane@example.com"}
+    own, link = route(event, "form-fills").outputs
+    origin = Origin("form-fills", 0, 0, NOW_S)
+    forwards = Router(KEY, SEALER).forward(own.value or b"", origin)
+    assert [f.topic for f in forwards] == ["lead-forwards"] * 2
+    bodies = [orjson.loads(f.value or b"") for f in forwards]
+    assert [b["event"] for b in bodies] == [orjson.loads(o.value or b"") for o in (own, link)]
+    assert [f.key for f in forwards] == [own.key, link.key]
+    assert [b["to_lead_id"].encode() for b in bodies] == [own.key, link.key]
+    for forward in forwards:
+        topics.LEAD_FORWARDS.adapter().validate_json(forward.value or b"")
+    corrected = orjson.dumps(orjson.loads(own.value or b"") | {"email": "joan@example.com"})
+    (named, _) = Router(KEY, SEALER).forward(corrected, origin)
+    assert named.key == f"email:{email_hash('joan@example.com', KEY)}".encode()
+    with pytest.raises(Refusal, match="form_kind"):
+        Router(KEY, SEALER).forward(own.value.replace(b"contact", b"phone"), origin)
 
 
 @pytest.mark.parametrize(
