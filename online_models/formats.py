@@ -21,6 +21,10 @@ class ModelFormatError(ValueError):
     """A stored model does not fit this release; the former one stays in use."""
 
 
+class ModelSchemaError(ModelFormatError):
+    """A stored model is of another schema or library version."""
+
+
 @with_config(_STRICT)
 class Snapshot(TypedDict):
     """What predicting needs of a linear model."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from online_models.formats import ModelFormatError, check_snapshot
+from online_models.formats import ModelSchemaError, check_snapshot
 from online_models.logistic import CLIP, SNAPSHOT_SCHEMA
 from online_models.protocols import Features
 
@@ -35,7 +35,7 @@ class LinearScorer:
 
     def __init__(self, model: str, version: str, snapshot: dict[str, Any]) -> None:
         if snapshot.get("schema") != SNAPSHOT_SCHEMA:
-            raise ModelFormatError(
+            raise ModelSchemaError(
                 f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r:.40}, this "
                 f"release reads {SNAPSHOT_SCHEMA}; the version in use stays"
             )

@@ -6,7 +6,7 @@ from typing import Any
 import river
 from river import linear_model, optim, preprocessing
 
-from online_models.formats import LARGEST, ModelFormatError, check_checkpoint
+from online_models.formats import LARGEST, ModelSchemaError, check_checkpoint
 from online_models.protocols import Features
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "CLIP",
     "LARGEST",
     "SNAPSHOT_SCHEMA",
-    "ModelFormatError",
     "OnlineLogisticRegression",
     "is_scaled",
     "library",
@@ -171,7 +170,7 @@ class OnlineLogisticRegression:
             If the checkpoint is of another schema or River version, or broken.
         """
         if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != library():
-            raise ModelFormatError(
+            raise ModelSchemaError(
                 f"checkpoint of schema {state.get('schema')!r:.40} by "
                 f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by "
                 f"{library()!r}: the model is learned anew from the examples that are kept"

@@ -8,8 +8,9 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from online_models.formats import ModelFormatError, ModelSchemaError
 from online_models.linear_scorer import LinearScorer
-from online_models.logistic import ModelFormatError, OnlineLogisticRegression, library
+from online_models.logistic import OnlineLogisticRegression, library
 from online_models.protocols import PropensityModel
 from schemas.learning import ModelSnapshot, ServingVersion
 from stream import metrics
@@ -28,7 +29,7 @@ def build_model(state: Mapping[str, Any] | None) -> PropensityModel:
 
     Raises
     ------
-    online_models.logistic.ModelFormatError
+    online_models.formats.ModelFormatError
         If the checkpoint does not fit this release.
     """
     if state is None:
@@ -146,7 +147,8 @@ def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
             return None
         scorer = LinearScorer(model, version, document.state)
     except ModelFormatError as error:
-        count_refused(key, "schema", str(error)[:300])
+        reason = "schema" if isinstance(error, ModelSchemaError) else "malformed"
+        count_refused(key, reason, str(error)[:300])
         return None
     except (ValueError, KeyError, TypeError) as error:
         # The error's own text may quote the whole record.

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
+
 from schemas import topics
 from stream.kafka.clients import read_batches
 from stream.kafka.snapshots import read_snapshots
@@ -11,7 +13,7 @@ from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.house import House
 from stream.lead.outputs import Output
 from stream.lead.partition import META_KEY, Partition
-from stream.lead.state import SCHEMA_VERSION, StateFormatError, upgraded
+from stream.lead.state import SCHEMA_VERSION, StateFormatError
 from stream.lead.stored_form import (
     decode_document,
     decode_state,
@@ -47,14 +49,14 @@ async def check_states(settings: Settings) -> tuple[int, list[StateFault]]:
     for number in range(await partitions_of(settings, topics.LEAD_STATES)):
         for key, value in (await latest_states(settings, number)).items():
             try:
-                document = decode_document(value)
+                row = read_row(value)
                 if key == META_KEY:
-                    check_meta(document)
+                    check_meta(row.body)
                 elif key.startswith(ERASED_PREFIX):
                     continue
                 else:
-                    check_state(upgraded(document))
-                    decode_state(value)
+                    state = decode_state(value)
+                    check_state(orjson.dumps(state.to_json()))
                     readable += 1
             except StateFormatError as error:
                 lead_id = None if key == META_KEY else key.decode("utf-8", "surrogateescape")

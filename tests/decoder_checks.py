@@ -26,7 +26,7 @@ from stream.lead.partition import META_KEY, Partition
 from stream.lead.point_rules import RulesFileError, parse_point_rules
 from stream.lead.routing import Router
 from stream.lead.state import LeadState, StateFormatError
-from stream.lead.stored_form import decode_document, frame
+from stream.lead.stored_form import frame, read_row
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import P_CONVERT, SnapshotStore, build_model
 
@@ -132,7 +132,7 @@ class _Fold:
         assert restored.meta() == partition.meta()
         for key, value in self._changelog.items():
             if not key.startswith(ERASED_PREFIX):
-                (check_meta if key == META_KEY else check_state)(decode_document(value))
+                (check_meta if key == META_KEY else check_state)(read_row(value).body)
 
     def _append(
         self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
@@ -173,8 +173,9 @@ def _check_row(value: bytes, *, meta: bool) -> str:
     """Restore a changelog record; what is found to be sound must also be of use."""
     try:
         partition = Partition(HOUSE, STORE, [(META_KEY if meta else b"L", value)])
-        document = decode_document(value)
-        (check_meta if meta else check_state)(document)
+        (check_meta if meta else check_state)(read_row(value).body)
+        for address in partition.leads:
+            partition.leads.get(address)
     except StateFormatError as error:
         _is_short(error)
         return "refused"

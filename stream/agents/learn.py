@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from online_models.logistic import ModelFormatError
+from online_models.formats import ModelFormatError, ModelSchemaError
 from online_models.metrics import RollingQuality
 from schemas import topics
 from stream import metrics
@@ -194,7 +194,8 @@ def _restored(checkpoint: bytes | None) -> Learner:
     try:
         return Learner.restore(P_CONVERT, checkpoint, build_model)
     except ModelFormatError as error:
-        count_refused(P_CONVERT, "schema", str(error)[:300])
+        reason = "schema" if isinstance(error, ModelSchemaError) else "malformed"
+        count_refused(P_CONVERT, reason, str(error)[:300])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
     return Learner(P_CONVERT, build_model(None))

@@ -31,7 +31,8 @@ REMAINS: Mapping[str, str] = {
     topics.TRAINING_EXAMPLES.name: "scored vectors without the lead's id; attributes are in them",
     topics.MODEL_SNAPSHOTS.name: "weights learned of many leads",
     topics.MODEL_CHECKPOINTS.name: "weights learned of many leads",
-    topics.DEAD_LETTERS.name: "refused events",
+    topics.DEAD_LETTERS.name: "refused events, sealed",
+    topics.DEAD_LETTER_REPLAYS.name: "where refused events stood that were sent again",
     topics.ERASURES.name: "this record",
 }
 """Topic -> what of an erased lead stays there until its retention ends."""

@@ -226,7 +226,7 @@ class Partition:
         try:
             row = read_row(value)
             if key == META_KEY:
-                self._restore_meta(row.offset, decode_document(value))
+                self._restore_meta(row.offset, decode_document(value), row.body)
                 return
             if key.startswith(ERASED_PREFIX):
                 self.erased.restore(key, decode_document(value))
@@ -505,13 +505,13 @@ class Partition:
         topic, partition, offset = source.decode().rsplit("/", 2)
         return Origin(topic, int(partition), int(offset), record.timestamp / 1000.0)
 
-    def _restore_meta(self, offset: int, document: dict[str, Any]) -> None:
+    def _restore_meta(self, offset: int, document: dict[str, Any], body: bytes) -> None:
         if document.get("v") != META_VERSION:
             raise StateFormatError(
                 f"of schema {document.get('v')!r:.40}, this leadstream reads {META_VERSION}; "
                 "run the release that wrote it, or a later one"
             )
-        check_meta(document)
+        check_meta(body)
         if offset >= self.next_offset:
             self._set_meta(document)
 

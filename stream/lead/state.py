@@ -148,10 +148,12 @@ class LeadState:
                 "run `leadstream state repair`"
             ) from error
         # What a restart needs of a state; `leadstream state check` looks at all of it.
-        if isinstance(state.lead_id, str) and isinstance(state.next_due_s, float | int | None):
+        fits = isinstance(state.offset, int) and -(2**63) <= state.offset < 2**63
+        fits = fits and isinstance(state.next_due_s, float | int | None)
+        if fits and isinstance(state.lead_id, str):
             return state
         raise StateFormatError(
-            "lead state is broken (lead_id is text, next_due_s a number); "
+            "lead state is broken (lead_id is text, offset and next_due_s are numbers); "
             "run `leadstream state repair`"
         )
 

@@ -61,15 +61,15 @@ def read_row(value: bytes) -> Row:
     if len(value) <= _PREFIX_BYTES:
         raise StateFormatError(f"truncated to {len(value)} bytes; {REPAIR}")
     version, due_s, offset = _HEAD.unpack_from(value)
+    body = value[_PREFIX_BYTES:]
+    (checksum,) = _CHECKSUM.unpack_from(value, _HEAD.size)
+    if zlib.crc32(body, zlib.crc32(value[: _HEAD.size])) != checksum:
+        raise StateFormatError(f"altered or truncated, its checksum does not match; {REPAIR}")
     if version > SCHEMA_VERSION:
         raise StateFormatError(
             f"of schema {version}, this leadstream reads up to {SCHEMA_VERSION}; "
             "run the release that wrote it, or a later one"
         )
-    body = value[_PREFIX_BYTES:]
-    (checksum,) = _CHECKSUM.unpack_from(value, _HEAD.size)
-    if zlib.crc32(body, zlib.crc32(value[: _HEAD.size])) != checksum:
-        raise StateFormatError(f"altered or truncated, its checksum does not match; {REPAIR}")
     return Row(version, None if due_s == math.inf else due_s, offset, body)
 
 

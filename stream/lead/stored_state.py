@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, NotRequired
 
-import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
@@ -21,6 +20,7 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Offset = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Counts = Annotated[list[Amount], Field(min_length=_COLUMNS, max_length=_COLUMNS)]
+Span = tuple[AtS, AtS]
 Address = Annotated[str, Field(min_length=1)]
 
 
@@ -63,6 +63,10 @@ class StoredState(TypedDict):
     absence_due_s: NotRequired[AtS | None]
     journey: NotRequired[list[tuple[AtS, str, float]]]
     overflows: NotRequired[Count]
+    aliases: NotRequired[list[Address]]
+    mails: NotRequired[list[tuple[Count, AtS | None, Span | None, AtS]] | None]
+    unsettled: NotRequired[list[Any] | None]
+    discounted: NotRequired[dict[str, tuple[Count, AtS]] | None]
     forward_to: NotRequired[Address | None]
     next_due_s: NotRequired[AtS | None]
 
@@ -82,7 +86,7 @@ _STATE = TypeAdapter(StoredState)
 _META = TypeAdapter(StoredMeta)
 
 
-def check_state(document: Any) -> None:
+def check_state(body: bytes) -> None:
     """Read a stored lead state whole, which a restart has no time for.
 
     Raises
@@ -90,19 +94,19 @@ def check_state(document: Any) -> None:
     StateFormatError
         With the field at fault.
     """
-    _check(_STATE, document, "lead state")
+    _check(_STATE, body, "lead state")
 
 
-def check_meta(document: Any) -> None:
+def check_meta(body: bytes) -> None:
     """Read a partition's own record whole; raises StateFormatError with the field at fault."""
-    _check(_META, document, "the partition's own record")
+    _check(_META, body, "the partition's own record")
 
 
 def _check(
-    adapter: TypeAdapter[StoredState] | TypeAdapter[StoredMeta], document: Any, what: str
+    adapter: TypeAdapter[StoredState] | TypeAdapter[StoredMeta], body: bytes, what: str
 ) -> None:
     try:
-        adapter.validate_json(orjson.dumps(document))
+        adapter.validate_json(body)
     except ValidationError as error:
         raise StateFormatError(
             f"{what} is broken: {fault_of(error)}; run `leadstream state repair`"

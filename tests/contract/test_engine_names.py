@@ -208,7 +208,7 @@ async def test_a_fetch_becomes_one_message_per_partition(app: Any) -> None:
         timestamp_type: ClassVar[int] = 0
 
     full, empty = TP("t", 0), TP("t", 1)
-    fetched = {full: [Record(offset=3), Record(offset=4)], empty: []}
+    fetched = {full: [Record(offset=3, value=b""), Record(offset=4, value=None)], empty: []}
 
     ((tp, records),) = app.consumer.scheduler.iterate(fetched)
     message = app.consumer._to_message(tp, records)

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from online_models.formats import ModelFormatError
 from online_models.linear_scorer import LinearScorer
-from online_models.logistic import ModelFormatError, OnlineLogisticRegression
+from online_models.logistic import OnlineLogisticRegression
 
 MODELS = [OnlineLogisticRegression]
 

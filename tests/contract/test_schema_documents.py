@@ -94,6 +94,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "dead_letter": {"topic": "page-views", "partition": 0, "offset": 17, "stage": "route"}
     | {"reason": "bad_value", "field": None, "message": "give a number", "received_at": AT}
     | {"sealed": "e30="},
+    "lead_left": {},
+    "lead_adopted": {"state": STATE},
     "dead_letter_replayed": {"letter_id": "page-views/0/17", "replayed_at": AT, "patched": False},
     "lead_erased": {"erasure_id": "x1", "lead_hash": "5d41", "addresses": 2, "erased_at": AT}
     | {"remains": [{"topic": "page-views", "what": "events", "until": None}], "occurred_at": AT},

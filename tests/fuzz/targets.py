@@ -136,7 +136,7 @@ def _state_seeds() -> list[bytes]:
     seeds += _bodies(stream)
     for seed in seeds:
         if seed[0] == 0:
-            check_state(orjson.loads(seed[1:]))
+            check_state(seed[1:])
     return sorted(set(seeds))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from lead_stream import EMAIL_KEY, START_S, event
+from lead_stream import EMAIL_KEY, HOUSE, START_S, event
 
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines
 from stream.lead.outputs import Origin
@@ -52,7 +52,7 @@ def test_a_line_too_long_is_cut_refused_as_too_large_and_the_next_one_read(tmp_p
     long = LINE + b" " * MAX_LINE_BYTES + LINE + b"\n"
     cut, following = read_lines(file_of(tmp_path, long + LINE))
     assert len(cut) == MAX_LINE_BYTES
-    routed = Router(EMAIL_KEY).route(None, cut, Origin("page-views", 0, 0, START_S))
+    routed = Router(EMAIL_KEY, HOUSE.sealer).route(None, cut, Origin("page-views", 0, 0, START_S))
     assert routed.outcome == "too_large"
     assert following == LINE
 

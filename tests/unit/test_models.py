@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from decoder_checks import EXAMPLE
 
 from online_models.logistic import OnlineLogisticRegression
 from schemas import topics
@@ -28,7 +29,7 @@ def taught(examples: int) -> Learner:
     learner = Learner(P_CONVERT, OnlineLogisticRegression())
     for n in range(examples):
         x = {"age": float(n % 7), "last": "page_view"}
-        example = {"model": P_CONVERT, "x": x, "y": n % 2 == 0, "weight": 1.0, "p_convert": 0.5}
+        example = {**EXAMPLE, "x": x, "y": n % 2 == 0}
         learner.learn(orjson.dumps(example), n)
     return learner
 

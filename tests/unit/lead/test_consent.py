@@ -89,6 +89,7 @@ def test_a_lead_that_refuses_scoring_is_not_followed_any_more():
     # An open decision ends all the same.
     assert changed == {
         "offset", "outcome", "outcome_at_s", "recent_ids", "decisions", "next_due_s",
+        "last_at_s",
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from online_models.formats import ModelFormatError
 from online_models.linear_scorer import LinearScorer
-from online_models.logistic import ModelFormatError
 
 SNAPSHOT = {
     "schema": 1, "positives": 3, "negatives": 4, "intercept": -1.0,
