@@ -40,6 +40,8 @@ INPUTS: Mapping[Role, Sequence[str]] = {
     role: [topic.name for topic in wiring.consumes] for role, wiring in WIRING.items()
 }
 STOP_S = 10.0
+EVICTED_AFTER = 0.9
+"""Share of the session timeout: the last heartbeat may be a tenth of it old."""
 COMMIT_INTERVAL_S = 0.05
 """Between commits of how far inputs are done."""
 
@@ -134,6 +136,11 @@ class WorkerProcess:
                 log.warning("could not be stopped", part=type(part).__name__, error=fault_of(error))
         await self._shared.close()
 
+    def end_if_frozen(self) -> None:
+        """End a process that others have taken over from, where no transaction shuts it out."""
+        if self._settings.delivery == "at_least_once":
+            self._watchdog.end_if_frozen(EVICTED_AFTER * self._settings.session_timeout_s)
+
     def note_offset(self, topic: str, partition: int, offset: int) -> None:
         """Note how far an input is done; committed soon, and before its partition goes."""
         self._offsets[TP(topic, partition)] = offset
@@ -161,6 +168,7 @@ class WorkerProcess:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(COMMIT_INTERVAL_S)
+            self.end_if_frozen()
             self._watchdog.beat()
             if self.ownership.is_assigned:
                 await self._commit()

@@ -357,6 +357,8 @@ class Settings(BaseSettings):
         changed = {}
         for name in self.model_fields_set:
             value = getattr(self, name)
+            if value is None:
+                continue  # as if it were not set
             plain = value.get_secret_value() if isinstance(value, SecretStr) else value
             changed[f"LEADSTREAM_{name.upper()}"] = str(plain)
         return changed

@@ -178,6 +178,9 @@ async def _write(
 class NoCommits:
     """For producers that move no input offsets."""
 
+    def end_if_frozen(self) -> None:
+        """Do nothing: commands own no partitions."""
+
     def note_offset(self, topic: str, partition: int, offset: int) -> None:
         """Refuse: there is none to move."""
         raise NotImplementedError("nothing is consumed here")

@@ -59,6 +59,17 @@ class Watchdog:
         """Say that the event loop still turns; to be called from it."""
         self._beat_s = self._clock()
 
+    def end_if_frozen(self, allowed_s: float) -> None:
+        """End the process if its event loop has stood still for so long that others took over.
+
+        For where nothing else keeps it from writing what is theirs by now.
+        """
+        silence_s = self._clock() - self._beat_s
+        if silence_s > allowed_s:
+            log.critical("frozen, others work on its partitions", silence_s=round(silence_s, 1))
+            sys.stderr.flush()
+            self._end()
+
     def silent(self) -> list[tuple[str, float]]:
         """Return what has been silent for longer than allowed, and for how many seconds."""
         found = [("event loop", self._clock() - self._beat_s), *self._stalled()]

@@ -59,9 +59,9 @@ class RouteWorker:
         done: dict[tuple[str, int], int] = {}
         for record in records:
             name = record.topic.removeprefix(self._settings.topic_prefix)
-            origin = Origin(name, record.partition, record.offset, now_s)
+            origin = Origin(name, record.partition, record.offset, record.timestamp / 1000.0)
             done[record.topic, record.partition] = record.offset + 1
-            routed = self._router.route(record.key, record.value, origin)
+            routed = self._router.route(record.key, record.value, origin, now_s)
             metrics.EVENTS.labels(self.role, routed.event_type, routed.outcome).inc()
             if routed.event_type == "refused":
                 metrics.DEAD_LETTERS.labels(self.role, routed.outcome).inc()

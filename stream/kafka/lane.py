@@ -160,11 +160,13 @@ class Lane:
                 await self.worker.pause()
 
     async def close(self) -> None:
-        """Finish and let go."""
+        """Finish and let go; what cannot be finished is finished by whoever comes next."""
         try:
             await self.pause()
         except ProducerFenced:
             log.info("let go of a partition that another process owns", lane=self.name)
+        except Exception as error:
+            log.warning("let go of unfinished work", lane=self.name, error=fault_of(error))
         await self.worker.close()
 
     async def _run(self) -> None:

@@ -19,6 +19,10 @@ aiokafka_sender.BACKOFF_OVERRIDE = 0.002
 class OffsetCommitter(Protocol):
     """Commits the group's own position, some time after the work is done."""
 
+    def end_if_frozen(self) -> None:
+        """End the process if it stood still for so long that others have its partitions."""
+        ...
+
     def note_offset(self, topic: str, partition: int, offset: int) -> None:
         """Note the offset that comes next, to be committed soon."""
         ...
@@ -100,7 +104,9 @@ class PartitionProducer:
             async with producer.transaction():
                 ends = await append(producer, [*records, *changelog])
         else:
+            self._committer.end_if_frozen()  # nothing else shuts out a former owner
             await append(producer, records)
+            self._committer.end_if_frozen()
             ends = await append(producer, changelog)
         if next_offset is not None:
             self._committer.note_offset(self._topic, self._partition, next_offset)

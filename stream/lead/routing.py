@@ -85,8 +85,21 @@ class Router:
             t.name: t.adapter() for t in topics.INPUTS
         }
 
-    def route(self, key: bytes | None, value: bytes | None, origin: Origin) -> Routed:
-        """Return what an input record becomes; never raises for anything a sender can do."""
+    def route(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        origin: Origin,
+        now_s: float | None = None,
+    ) -> Routed:
+        """Return what an input record becomes; never raises for anything a sender can do.
+
+        Parameters
+        ----------
+        now_s
+            The receiver's clock, epoch seconds, against which an event's time is checked; by
+            default the time at which the record arrived in its topic, which a sender may set.
+        """
         headers = [
             (SOURCE_HEADER, origin.position.encode()),
             *self._clock,
@@ -97,7 +110,7 @@ class Router:
             return Routed("forward", "accepted", (forward,))
         value = value or b""
         try:
-            event, checked = self._validate(value, origin)
+            event, checked = self._validate(value, origin, now_s)
             if event["type"] in ACCEPTED_ELSEWHERE:
                 return Routed(event["type"], "accepted", ())
             address, links = self._resolve(event)
@@ -161,7 +174,7 @@ class Router:
         )
 
     def _validate(
-        self, value: bytes, origin: Origin, *, is_ours: bool = False
+        self, value: bytes, origin: Origin, now_s: float | None = None, *, is_ours: bool = False
     ) -> tuple[dict[str, Any], bytes]:
         if len(value) > MAX_VALUE_BYTES:
             raise Refusal(
@@ -178,7 +191,8 @@ class Router:
             self._adapters[origin.topic].validate_json(value)
         except ValidationError as error:
             raise _refusal(error, origin.topic) from None
-        if epoch_s(event["occurred_at"]) > origin.received_s + self._future_tolerance_s:
+        received_s = origin.received_s if now_s is None else now_s
+        if epoch_s(event["occurred_at"]) > received_s + self._future_tolerance_s:
             raise Refusal(
                 "in_the_future",
                 "occurred_at",

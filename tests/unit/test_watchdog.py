@@ -50,6 +50,15 @@ def test_a_silent_part_is_named_and_ends_the_process_when_it_stays_silent(
     assert parts.ended == 1
 
 
+def test_a_process_that_was_frozen_ends_before_it_does_anything(parts: Parts) -> None:
+    parts.now_s += 5.0
+    parts.dog.end_if_frozen(5.4)
+    assert parts.ended == 0
+    parts.now_s += 0.5
+    parts.dog.end_if_frozen(5.4)
+    assert parts.ended == 1
+
+
 def test_an_event_loop_that_does_not_turn_is_noticed_from_outside_of_it(parts: Parts) -> None:
     parts.dog.start()
     parts.now_s += 121
