@@ -24,6 +24,7 @@ async def check_inputs(settings: Settings, verdict: Verdict) -> None:
             letters[source].add(letter["reason"])
     router = Router(
         settings.email_key.get_secret_value().encode(),
+        settings.sealer(),
         replayed=settings.clock == "event",
         future_tolerance_s=settings.future_tolerance_s,
     )
