@@ -27,6 +27,8 @@ from stream.settings import Settings
 WORKERS = 3
 PARTITIONS = 8
 DRAIN_S = 240.0
+RECOVERY_S = 10.0
+"""What a broker's fault may still hold up after it is over."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Campaign:
         self._folder = folder
         self._started_s = time.monotonic()
         self._done = 0
+        self._disturbed: list[tuple[float, float]] = []
         self._progress = asyncio.Condition()
         self.settings = settings_of(kafka, options)
         self.report = Report(options, self.settings.session_timeout_s)
@@ -169,7 +172,7 @@ class Campaign:
         self._say("checking")
         times = await commit_times(settings, begins)
         report.aborted_records = await count_aborted(settings)
-        report.pauses = measure_pauses(steps.rebalances, times)
+        report.pauses = measure_pauses(steps.rebalances, times, self._disturbed)
         report.longest_gap_s = max(longest_gap_s(t, from_s, to_s) for t in times.values())
         report.verdict = await check(settings, idle)
         report.elapsed_s = time.monotonic() - self._started_s
@@ -197,10 +200,12 @@ class Campaign:
             due = int(faults * (number + 0.5) / count)
             async with self._progress:
                 await self._progress.wait_for(lambda due=due: self._done >= due)
+            from_s = time.time()
             if number % 2:
                 self._record("broker", await cluster.kill_one())
             else:
                 self._record("leaders", await cluster.move_leaders())
+            self._disturbed.append((from_s, time.time() + RECOVERY_S))
 
     async def _drain(self) -> None:
         meter = LagMeter(self.settings)

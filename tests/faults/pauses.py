@@ -48,16 +48,25 @@ def longest_gap_s(times: Iterable[float], from_s: float, to_s: float) -> float:
     return max((b - a for a, b in pairwise(times) if b >= from_s and a <= to_s), default=0.0)
 
 
-def measure_pauses(rebalances: Iterable[Rebalance], times: Times) -> dict[str, Any]:
-    """Return the pause of partitions that moved, and the stall of those that did not."""
-    pauses, stalls = [], []
+def measure_pauses(
+    rebalances: Iterable[Rebalance], times: Times, disturbed: Iterable[tuple[float, float]]
+) -> dict[str, Any]:
+    """Return the pause of partitions that moved, and the stall of those that did not.
+
+    Rebalances that a broker's fault fell into are left out: what stood still stood for both.
+    """
+    pauses, stalls, measured = [], [], 0
     for rebalance in rebalances:
-        if not rebalance.settled:
+        if not rebalance.settled or any(
+            from_s < rebalance.to_s and rebalance.from_s < to_s for from_s, to_s in disturbed
+        ):
             continue
+        measured += 1
         until_s = rebalance.to_s
         pauses += [longest_gap_s(times[n], rebalance.from_s, until_s) for n in rebalance.moved]
         stalls += [longest_gap_s(times[n], rebalance.from_s, until_s) for n in rebalance.others]
     return {
+        "rebalances_measured": measured,
         "partitions_moved": len(pauses),
         "rebalance_pause_s": {
             "median": round(median(pauses), 3) if pauses else None,
