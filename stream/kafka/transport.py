@@ -99,6 +99,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             **security(settings),
         )
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go on where was committed, or at the beginning where nothing was.
+
+        Faust leaves the latter where they are; what a fetch under way in a rebalance had brought
+        of them, and the rebalance has thrown away, would be passed over.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        without = [tp for tp, offset in committed.items() if not offset or offset < 0]
+        if without:
+            await self.seek_to_beginning(*without)
+        return committed
+
     def behind(self) -> dict[TP, int]:
         """Return where each assigned partition stands that has committed records to be fetched."""
         consumer = self._consumer

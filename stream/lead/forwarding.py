@@ -12,6 +12,7 @@ import orjson
 
 from schemas import topics
 from stream.lead import decide
+from stream.lead.apply import is_duplicate
 from stream.lead.erasure import Erased, Erasures, lead_erased
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
@@ -137,6 +138,11 @@ class Forwarding:
         if other is None or (erased is not None and other.first_at_s <= erased.at_s):
             partition.touch(state, offset)
             partition.batch.events["lead_moved", "erased" if other else "linked"] += 1
+            return
+        # At least once, what a batch sent on is sent again when the batch is done again.
+        if is_duplicate(state, event["event_id"], partition.now_s, partition.house):
+            partition.touch(state, offset)
+            partition.batch.events["lead_moved", "duplicate"] += 1
             return
         cause = Cause(event["event_id"], at_s)
         decision = decide.decide_merge(

@@ -97,6 +97,32 @@ async def test_faust_commits_through_a_method_that_we_replace() -> None:
     assert asked == [{TopicPartition("t", 0): 5}]
 
 
+async def test_a_partition_without_a_commit_begins_at_its_beginning_after_a_rebalance() -> None:
+    sought: list[Any] = []
+
+    async def seek_to_committed() -> dict[Any, Any]:
+        return {
+            TopicPartition("t", 0): 5,
+            TopicPartition("t", 1): None,
+            TopicPartition("t", 2): 0,
+        }
+
+    async def seek_to_beginning(*partitions: Any) -> None:
+        sought.extend(partitions)
+
+    class Thread(_Thread):
+        async def call_thread(self, function: Any, *arguments: Any, **named: Any) -> Any:
+            return await function(*arguments, **named)
+
+    consumer = SimpleNamespace(
+        seek_to_committed=seek_to_committed, seek_to_beginning=seek_to_beginning
+    )
+    assert (await Thread(consumer).seek_to_committed())[TopicPartition("t", 0)] == 5
+    assert sought == [TopicPartition("t", 1), TopicPartition("t", 2)]
+    faust = inspect.getsource(driver.Consumer.seek_to_committed)
+    assert "self._thread.seek_to_committed" in faust
+
+
 async def test_a_partition_with_committed_records_to_be_fetched_is_behind() -> None:
     subscription = SubscriptionState()
     subscription.assign_from_user({TopicPartition("t", 0), TopicPartition("t", 1)})

@@ -211,3 +211,14 @@ def test_a_forward_keeps_the_event_as_it_was():
     stream.send(sent, deliver=False)
     body = orjson.loads(stream.forwards[0].value)
     assert (body["event"], body["path"], body["to_lead_id"]) == (sent, ["anon:v"], "L")
+
+
+def test_a_history_that_arrives_twice_counts_once():
+    # At least once, a batch that is done again sends on again what it had sent on.
+    stream = LeadStream(5)
+    visits(stream, "a", "b", anonymous_id="v")
+    stream.send(event("activity", "c", 10, lead_id="L", anonymous_id="v"), deliver=False)
+    stream.forwards.extend(list(stream.forwards))
+    stream.deliver()
+    assert stream.counts["lead_moved", "duplicate"] == 1
+    assert (stream.lead("L").events, journey_of(stream, "L")) == (3, 3)
