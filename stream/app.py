@@ -105,11 +105,12 @@ class WorkerProcess:
         url = await self.web.start()
         try:
             self._watchdog.start()
+            # Before the engine starts, which may take long: it also says that the loop turns.
+            commits = asyncio.create_task(self._commit_regularly())
             await self.faust.start()
             started(url)
             asked = asyncio.create_task(stopping.wait())
             watch = asyncio.create_task(self._watch())
-            commits = asyncio.create_task(self._commit_regularly())
             denied = asyncio.create_task(watch_rights(self._settings, needed))
             ends: set[asyncio.Future[Any]] = {asked, watch, commits, denied, self._crash}
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

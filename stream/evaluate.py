@@ -104,7 +104,7 @@ class OfflineStream:
         former = self.store.serving(P_CONVERT)
         for record in self.learner.snapshot():
             self.store.put(record.key.decode(), record.value)
-        self.partition.versions[P_CONVERT] = self.learner.version
+        self.partition.progress.versions[P_CONVERT] = self.learner.version
         if former is not None:
             self.store.put(f"{P_CONVERT}/{former}", None)
 

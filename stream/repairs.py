@@ -12,7 +12,8 @@ from schemas.dead_letters import DeadLetter
 from stream.event_files import topic_of
 from stream.kafka.clients import partition_of, read_batches
 from stream.lead.outputs import Origin, encode_key, epoch_s
-from stream.lead.partition import META_KEY, NEVER_TOO_LATE
+from stream.lead.partition import NEVER_TOO_LATE
+from stream.lead.progress import META_KEY
 from stream.lead.routing import Refusal, Router
 from stream.lead.sealing import Contents
 from stream.lead.stored_form import decode_document

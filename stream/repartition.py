@@ -16,7 +16,7 @@ from schemas import topics
 from stream.kafka.clients import new_admin, partition_of, read_batches
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.erasure import ERASED_PREFIX
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.routing import MAX_PARTS, SOURCE_HEADER
 from stream.lead.stored_form import decode_document, decode_state
 from stream.settings import Settings

@@ -12,7 +12,8 @@ from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.house import House
 from stream.lead.outputs import Output
-from stream.lead.partition import META_KEY, Partition
+from stream.lead.partition import Partition
+from stream.lead.progress import META_KEY
 from stream.lead.state import SCHEMA_VERSION, StateFormatError
 from stream.lead.stored_form import (
     decode_document,
@@ -126,7 +127,7 @@ async def repair_states(
             stored = await latest_states(settings, number)
             until = offset_of(stored[META_KEY]) if META_KEY in stored else None
         partition, _ = await fold_log(settings, number, house, store, until, partial=partial)
-        rows: dict[bytes, bytes | None] = dict(partition.stored())
+        rows: dict[bytes, bytes | None] = dict(partition.states.stored())
         if not whole:
             broken = [(f.lead_id or "").encode("utf-8", "surrogateescape") for f in mine]
             rows = {key: rows.get(key) for key in broken}

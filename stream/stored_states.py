@@ -11,8 +11,8 @@ from stream.lead.discount import discounted
 from stream.lead.hashing import email_hash
 from stream.lead.identity import EMAIL, MAX_HOPS, is_email
 from stream.lead.outputs import encode_key, rfc3339
-from stream.lead.partition import META_KEY
 from stream.lead.points import standing
+from stream.lead.progress import META_KEY
 from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state

@@ -22,8 +22,9 @@ from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic
 from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.learner import Learner
 from stream.lead.outputs import Origin, Output
-from stream.lead.partition import META_KEY, Partition
+from stream.lead.partition import Partition
 from stream.lead.point_rules import RulesFileError, parse_point_rules
+from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
 from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import frame, read_row
@@ -129,7 +130,7 @@ class _Fold:
             assert mine is not None
             assert theirs is not None
             assert orjson.dumps(theirs.to_json()) == orjson.dumps(mine.to_json())
-        assert restored.meta() == partition.meta()
+        assert restored.progress.to_json() == partition.progress.to_json()
         for key, value in self._changelog.items():
             if not key.startswith(ERASED_PREFIX):
                 (check_meta if key == META_KEY else check_state)(read_row(value).body)
@@ -179,9 +180,9 @@ def _check_row(value: bytes, *, meta: bool) -> str:
     except StateFormatError as error:
         _is_short(error)
         return "refused"
-    partition.versions[P_CONVERT] = VERSION
+    partition.progress.versions[P_CONVERT] = VERSION
     for address in [*partition.leads, "L"]:
-        offset = max(partition.next_offset, 2**62)
+        offset = max(partition.progress.next_offset, 2**62)
         view = orjson.dumps(event("page_view", "e"))
         partition.apply(LogEntry(offset, int(_RECEIVED_S * 1000), address.encode(), view))
     tick = b'{"type":"tick","now_s":%.1f}' % (_RECEIVED_S + 100 * DAY_S)
@@ -207,7 +208,7 @@ def check_snapshot_record(value: bytes, *, role: bool = False) -> str:
         return "refused"
     if scorer is not None:
         partition = Partition(HOUSE, store)
-        partition.versions[P_CONVERT] = VERSION
+        partition.progress.versions[P_CONVERT] = VERSION
         view = orjson.dumps(event("page_view", "e"))
         partition.apply(LogEntry(0, int(_RECEIVED_S * 1000), b"L", view))
         for output in partition.take().outputs:

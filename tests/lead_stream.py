@@ -12,8 +12,9 @@ from stream.evaluate import LogEntry
 from stream.event_files import TOPIC_OF_TYPE
 from stream.lead.house import House
 from stream.lead.outputs import Origin, Output
-from stream.lead.partition import META_KEY, Partition
+from stream.lead.partition import Partition
 from stream.lead.point_rules import parse_point_rules
+from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
 from stream.lead.state import LeadState
 from stream.models import SnapshotStore
@@ -167,7 +168,7 @@ class LeadStream:
         return [
             {a.encode(): orjson.dumps(s.to_json()) for a, s in p.leads.items()}
             | p.erased.records()
-            | {META_KEY: orjson.dumps(p.meta())}
+            | {META_KEY: orjson.dumps(p.progress.to_json())}
             for p in self.partitions
         ]
 

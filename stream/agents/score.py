@@ -98,14 +98,14 @@ class ScoreWorker:
         topic = self._states_topic
         async for records in read_batches(self._settings, topic, self.number, self._changelog_next):
             for record in records:
-                partition.restore(record.key, record.value)
+                partition.states.restore(record.key, record.value)
             self._changelog_next = records[-1].offset + 1
             await asyncio.sleep(0)  # the other partitions of this process go on meanwhile
-        partition.check()
-        if partition.overwritten:
+        partition.states.check()
+        if partition.states.overwritten:
             await self._write_again(partition)
         self.partition = partition
-        self._announced = partition.versions.get(P_CONVERT)
+        self._announced = partition.progress.versions.get(P_CONVERT)
         elapsed_s = time.perf_counter() - started_s
         metrics.RESTORE_SECONDS.labels(str(self.number)).set(elapsed_s)
         metrics.LEADS.labels(str(self.number)).set(partition.leads.settled)
@@ -114,7 +114,7 @@ class ScoreWorker:
             partition=self.number,
             leads=partition.leads.settled,
             seconds=round(elapsed_s, 3),
-            next_offset=partition.next_offset,
+            next_offset=partition.progress.next_offset,
         )
 
     async def process(self, records: list[Any]) -> None:
@@ -126,7 +126,9 @@ class ScoreWorker:
             (self._states_topic, self.number, key, value, [])
             for key, value in partition.changelog(batch)
         ]
-        await self._send(batch.outputs, [*changelog, *self._control()], partition.next_offset)
+        await self._send(
+            batch.outputs, [*changelog, *self._control()], partition.progress.next_offset
+        )
         partition.committed()
         self._observe(batch, records, started_s)
 
@@ -162,7 +164,7 @@ class ScoreWorker:
 
     async def _write_again(self, partition: Partition) -> None:
         """Put the furthest states last again, for compaction to keep."""
-        rows, partition.overwritten = partition.overwritten, {}
+        rows, partition.states.overwritten = partition.states.overwritten, {}
         log.warning(
             "a former owner wrote after the new one; its states are overruled",
             partition=self.number,

@@ -9,7 +9,7 @@ from stream.evaluate import OfflineStream
 from stream.kafka.clients import new_producer, partition_of
 from stream.kafka.transactions import ToSend, append
 from stream.lead.outputs import encode_key
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.stored_form import encode_row, encode_state
 from stream.settings import Settings
 from stream.simulator import Simulation
@@ -46,7 +46,7 @@ class TypicalLeads:
         for event in Simulation(events=EVENTS, seed=SEED, start=START):
             stream.feed(event.topic, event.value)
         self._states = list(stream.partition.leads.values())
-        self._meta = stream.partition.meta()
+        self._meta = stream.partition.progress.to_json()
         self.now_s = stream.partition.now_s
 
     def rows(self, count: int, *, idle: bool = False) -> Iterator[tuple[str, bytes]]:

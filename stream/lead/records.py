@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from stream.lead.decide import Decision
 from stream.lead.outputs import Output
 from stream.lead.scoring import Scorer
 
@@ -47,3 +48,14 @@ class Batch:
     machines: Counter[tuple[str, str]] = field(default_factory=Counter)
     scored: list[tuple[str, float]] = field(default_factory=list)
     overflows: int = 0
+
+    def add(self, address: str, kind: str, decision: Decision) -> None:
+        """Take over a decision's outputs and counts."""
+        self.outputs += decision.outputs
+        self.events[kind, decision.outcome] += 1
+        for verdict in decision.verdicts:
+            if verdict.suppressed is not None:
+                self.suppressed[verdict.rule, verdict.suppressed] += 1
+        self.machines.update(decision.machines)
+        if decision.p_convert is not None:
+            self.scored.append((address, decision.p_convert))

@@ -8,7 +8,7 @@ from schemas import topics
 from stream.kafka.clients import read_all
 from stream.kafka.snapshots import read_snapshots
 from stream.lead.outputs import Output
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.routing import SOURCE_HEADER
 from stream.lead.state import StateFormatError
 from stream.lead.stored_form import decode_document, offset_of
@@ -41,7 +41,7 @@ async def check_states(
         ]
         partition, sent = await fold_log(settings, number, settings.house(), store, until)
         outputs += sent
-        folded = dict(partition.stored())
+        folded = dict(partition.states.stored())
         for key, known in idle.get(number, {}).items():
             if key not in folded and digest(stored.pop(key, b"")) != known:
                 verdict.state_mismatches.append(f"partition {number}, idle {key!r} has changed")

@@ -27,7 +27,7 @@ from stream.kafka.brokers.embedded import EmbeddedKafka
 from stream.kafka.clients import new_producer, partition_of, read_all
 from stream.kafka.transactions import addressed, append
 from stream.lead.outputs import Origin, Output, encode_key
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
 from stream.lead.stored_form import encode_row
 from stream.repairs import Workshop

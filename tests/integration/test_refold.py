@@ -16,7 +16,7 @@ from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
 from stream.lead.outputs import Output
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.stored_form import offset_of
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
@@ -95,7 +95,7 @@ def test_folding_the_log_of_two_workers_reproduces_every_output_and_state_to_the
             until = offset_of(states[META_KEY])
             partition, sent = await fold_log(settings, number, settings.house(), store, until)
             outputs += sent
-            assert states == dict(partition.stored())
+            assert states == dict(partition.states.stored())
         assert await _median_delay_s(settings) < 2.0, "scorers were to follow within 2 s"
         for topic in OUTPUTS:
             recorded = await _recorded(settings, topic)

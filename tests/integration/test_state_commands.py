@@ -20,7 +20,7 @@ from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
 from stream.lead.outputs import encode_key
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state, offset_of
 from stream.models import SnapshotStore
@@ -183,7 +183,7 @@ def test_leads_are_spread_over_more_partitions_and_nothing_is_lost(
         for number, rows in stored.items():
             until = offset_of(rows[META_KEY])
             partition, _ = await fold_log(settings, number, settings.house(), store, until)
-            assert dict(partition.stored()) == rows
+            assert dict(partition.states.stored()) == rows
 
     asyncio.run(compare())
     lead_id = next(a for a in after if a.startswith("lead-") and after[a].forward_to is None)

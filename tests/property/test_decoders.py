@@ -22,7 +22,7 @@ from lead_stream import LeadStream, event
 
 from schemas import topics
 from stream.lead.learner import Learner
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.stored_form import decode_document
 from stream.models import P_CONVERT, build_model
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lead_stream import LeadStream, event
 
 from stream.lead.erasure import ERASED_PREFIX
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.stored_form import decode_document
 
 LEADS, VISITORS = ["A", "B", "C", "D"], ["v", "w"]

@@ -7,7 +7,7 @@ from lead_stream import DAY_S, LeadStream, event
 from schemas import topics
 from stream.evaluate import LogEntry
 from stream.lead.erasure import ERASED_PREFIX, REMAINS
-from stream.lead.partition import META_KEY
+from stream.lead.progress import META_KEY
 from stream.lead.state import MAX_ALIASES
 from stream.lead.stored_form import decode_document
 
@@ -203,18 +203,18 @@ def test_erased_addresses_survive_a_restart_as_hashes():
 def test_an_erasure_that_was_taken_back_can_be_done_again():
     stream = known(LeadStream())
     partition = stream.partitions[0]
-    before = dict(partition.stored())
+    before = dict(partition.states.stored())
     erasure = orjson.dumps(event("erasure", "x", 10, lead_id="L"))
     record = LogEntry(len(stream.logs[0]), int(stream.now_s * 1000), b"L", erasure)
     first = partition.fold([record])
     partition.changelog(first)
     partition.rollback()
-    assert dict(partition.stored()) == before
+    assert dict(partition.states.stored()) == before
     again = partition.fold([record])
     assert again.outputs == first.outputs
     assert partition.changelog(again)
     partition.committed()
-    assert dict(partition.stored()) != before
+    assert dict(partition.states.stored()) != before
 
 
 def test_another_partition_can_take_over_what_was_erased():

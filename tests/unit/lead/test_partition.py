@@ -8,7 +8,8 @@ from lead_stream import DAY_S, HOUSE, START_S, LeadStream, event
 from schemas import topics
 from stream.evaluate import LogEntry
 from stream.lead.lead_table import LeadTable
-from stream.lead.partition import META_KEY, Partition
+from stream.lead.partition import Partition
+from stream.lead.progress import META_KEY
 from stream.lead.state import SCHEMA_VERSION, LeadState, StateFormatError
 from stream.lead.stored_form import decode_state, encode_state, read_row
 
@@ -84,7 +85,9 @@ def test_states_ahead_of_their_partition_come_to_the_same_when_the_log_is_replay
         for entry in stream.logs[0][:cut]:
             behind.apply(entry)
         states = [(a.encode(), orjson.dumps(s.to_json())) for a, s in ahead.leads.items()]
-        again = Partition(HOUSE, stream.store, [*states, (META_KEY, orjson.dumps(behind.meta()))])
+        again = Partition(
+            HOUSE, stream.store, [*states, (META_KEY, orjson.dumps(behind.progress.to_json()))]
+        )
         for entry in stream.logs[0][cut:]:
             again.apply(entry)
         expected = {a: s.to_json() for a, s in stream.partitions[0].leads.items()}
@@ -112,7 +115,7 @@ def test_a_timer_that_a_replayed_record_passes_by_fires_after_it():
         LeadStream().store,
         [
             (b"L", orjson.dumps(state)),
-            (META_KEY, orjson.dumps(behind.meta())),
+            (META_KEY, orjson.dumps(behind.progress.to_json())),
         ],
     )
     again.apply(entries[2])
@@ -279,7 +282,7 @@ def test_a_broken_changelog_record_is_named_unless_a_readable_one_came_after_it(
 def test_states_of_the_first_schema_are_carried_over():
     document = LeadState.new("L", START_S).to_json() | {"v": 1, "next_due_s": START_S + 9}
     partition = Partition(HOUSE, LeadStream().store, [(b"L", orjson.dumps(document))])
-    ((_, row), _) = partition.stored()
+    ((_, row), _) = partition.states.stored()
     assert read_row(row)[:3] == (SCHEMA_VERSION, START_S + 9, -1)
     assert decode_state(row).lead_id == "L"
 
@@ -332,7 +335,7 @@ def test_an_event_that_the_fold_fails_at_is_set_aside_and_leaves_nothing_behind(
             batch = partition.fold(entries[first : first + size])
             partition.changelog(batch)
             outputs += batch.outputs
-        return outputs, list(partition.stored())
+        return outputs, list(partition.states.stored())
 
     outputs, stored = folded(len(entries))
     letters = [orjson.loads(o.value) for o in outputs if o.topic == topics.DEAD_LETTERS.name]
@@ -352,11 +355,11 @@ def test_a_batch_that_was_not_committed_is_taken_back_and_comes_out_the_same_aga
     partition = Partition(HOUSE, stream.store)
     partition.changelog(partition.fold(log[:70]))
     partition.committed()
-    before = dict(partition.stored())
+    before = dict(partition.states.stored())
     first = partition.fold(log[70:])
     rows = partition.changelog(first)
     partition.rollback()
-    assert dict(partition.stored()) == before
+    assert dict(partition.states.stored()) == before
     second = partition.fold(log[70:])
     assert partition.changelog(second) == rows
     assert second.outputs == first.outputs

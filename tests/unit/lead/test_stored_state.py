@@ -2,7 +2,8 @@ import orjson
 import pytest
 from lead_stream import DAY_S, HOUSE, LeadStream, event
 
-from stream.lead.partition import META_KEY, Partition
+from stream.lead.partition import Partition
+from stream.lead.progress import META_KEY
 from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import decode_document, encode_row, read_row
 from stream.lead.stored_state import check_meta, check_state
