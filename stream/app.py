@@ -21,7 +21,7 @@ from stream.kafka.authorization import check_rights, watch_rights
 from stream.kafka.clients import ssl_context
 from stream.kafka.lane import Worker
 from stream.kafka.ownership import Ownership
-from stream.kafka.snapshots import SnapshotFollower
+from stream.kafka.snapshots import SnapshotFollower, read_snapshots
 from stream.kafka.transactions import PartitionProducer, SharedProducer
 from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
 from stream.lead.routing import Router
@@ -232,6 +232,7 @@ class WorkerProcess:
             number,
             self._producer(topics.LEAD_EVENTS, number),
             self._latest_s,
+            lambda: read_snapshots(self._settings, self._store),
         )
 
     def _learn_worker(self, number: int) -> Worker:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -43,6 +43,8 @@ class ScoreWorker:
     latest_s
         The furthest time of any log that this process folds: idle partitions of replayed
         logs follow it.
+    fetch_snapshots
+        Brings the store of models up to what is in Kafka now.
     clock
         The wall clock, epoch seconds.
     """
@@ -57,6 +59,7 @@ class ScoreWorker:
         number: int,
         producer: PartitionProducer,
         latest_s: Callable[[], float],
+        fetch_snapshots: Callable[[], Awaitable[object]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.number = number
@@ -66,6 +69,8 @@ class ScoreWorker:
         self._store = store
         self._producer = producer
         self._latest_s = latest_s
+        self._fetch_snapshots = fetch_snapshots
+        self._known: set[str | None] = set()
         self._clock = clock
         self._log_topic = settings.topic(topics.LEAD_EVENTS.name)
         self._states_topic = settings.topic(topics.LEAD_STATES.name)
@@ -121,6 +126,7 @@ class ScoreWorker:
         """Fold a batch and commit what it led to, all or nothing."""
         partition = self._restored()
         started_s = time.perf_counter()
+        await self._fetch_models(partition, records)
         batch = partition.fold(records)
         changelog: list[ToSend] = [
             (self._states_topic, self.number, key, value, [])
@@ -161,6 +167,23 @@ class ScoreWorker:
         end = ends.get((self._states_topic, self.number))
         if end is not None:
             self._changelog_next = end + 1
+
+    async def _fetch_models(self, partition: Partition, records: list[Any]) -> None:
+        """Have the versions that the log names, before it is folded by them.
+
+        Another process may have announced one that has not come here yet: folding without
+        it would come to other scores than the log says.
+        """
+        named = {partition.progress.versions.get(P_CONVERT)}
+        for record in records:
+            if record.key is None and b"use_model" in (record.value or b""):
+                with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
+                    named.add(orjson.loads(record.value)["version"])
+        for version in named - self._known:
+            if version is not None:
+                if self._store.scorer(P_CONVERT, version) is None:
+                    await self._fetch_snapshots()  # what is not there now is kept no longer
+                self._known.add(version)
 
     async def _write_again(self, partition: Partition) -> None:
         """Put the furthest states last again, for compaction to keep."""
