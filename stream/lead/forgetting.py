@@ -37,7 +37,7 @@ class Forgetting:
         counts = fold.batch.events
         former = fold.erased.get(address)
         if former is not None and at_s <= former.asked_s:
-            self._tell(address, path, event["event_id"], former)
+            self._tell_late(address, path, event["event_id"], former)
             counts["erasure", "no_change"] += 1
             return
         strongest, _ = addresses_of(event)
@@ -66,7 +66,11 @@ class Forgetting:
     def forget_alias(
         self, address: str, event: Mapping[str, Any], at_s: float, offset: int
     ) -> None:
-        """Forget an address that pointed at an erased lead, unless it points elsewhere by now."""
+        """Forget an address that pointed at an erased lead, unless it points elsewhere by now.
+
+        What was linked since the erasure stays, and says so anew: the address that it points at
+        may have been forgotten in the meantime.
+        """
         fold = self._fold
         state = fold.leads.get(address)
         if state is not None and state.offset >= offset:
@@ -75,23 +79,22 @@ class Forgetting:
         erased = Erased(event["erased_at_s"], at_s)
         former = fold.erased.get(address)
         is_done = former is not None and at_s <= former.asked_s
-        root, *aliases = event["addresses"]
-        is_of_another = (
-            state is not None
-            and state.forward_to not in aliases
-            # Who was linked to the lead since the erasure is linked to the one that began anew.
-            and (state.forward_to != root or state.last_at_s > erased.at_s)
-        )
-        if not is_done and not is_of_another:
+        points_here = state is None or state.forward_to in event["addresses"]
+        if is_done or not points_here:
+            fold.batch.events["alias_erased", "no_change"] += 1
+        elif state is not None and state.forward_to and state.last_at_s > erased.at_s:
+            self._announce(state, event["event_id"])
+            fold.touch(state, offset)
+            fold.batch.events["alias_erased", "no_change"] += 1
+        else:
             self._forget(address, erased)
-        outcome = "no_change" if is_done or is_of_another else "applied"
-        fold.batch.events["alias_erased", outcome] += 1
+            fold.batch.events["alias_erased", "applied"] += 1
 
     def stay_away(self, address: str, event: Mapping[str, Any], path: Sequence[str]) -> None:
         """Drop what happened before its lead was erased; who still points at the lead is told."""
         fold = self._fold
         if (erased := fold.erased.get(address)) is not None:
-            self._tell(address, path, event["event_id"], erased)
+            self._tell_late(address, path, event["event_id"], erased)
         fold.batch.events[event["type"], "erased"] += 1
 
     def _forget(self, address: str, erased: Erased) -> str:
@@ -101,7 +104,35 @@ class Forgetting:
         fold.batch.erased[hashed := fold.erased.add(address, erased)] = None
         return hashed
 
-    def _tell(self, address: str, aliases: Sequence[str], event_id: str, erased: Erased) -> int:
+    def _tell_late(
+        self, address: str, aliases: Sequence[str], event_id: str, erased: Erased
+    ) -> None:
+        """Tell who still points here of a former erasure, but not whom the lead knows since."""
+        state = self._fold.leads.get(address)
+        self._tell(address, aliases, event_id, erased, state.aliases if state is not None else ())
+        if state is not None and state.forward_to in aliases:
+            self._announce(state, event_id)
+
+    def _announce(self, state: LeadState, event_id: str) -> None:
+        """Say that an address points where it does, to who may have been forgotten since."""
+        body = {
+            "type": "lead_moved",
+            "event_id": stable_id("linked", event_id, state.lead_id),
+            "occurred_at": rfc3339(state.last_at_s),
+            "to_lead_id": state.forward_to,
+            "path": [state.lead_id],
+            "state": None,
+        }
+        send(self._fold, state.forward_to or "", body)
+
+    def _tell(
+        self,
+        address: str,
+        aliases: Sequence[str],
+        event_id: str,
+        erased: Erased,
+        spared: Sequence[str] = (),
+    ) -> int:
         """Send an erasure on to the addresses that point here; return how many."""
         others = [a for a in dict.fromkeys(aliases) if a != address]
         body = {
@@ -111,6 +142,7 @@ class Forgetting:
             "erased_at_s": erased.at_s,
             "addresses": [address, *others],
         }
-        for other in others:
+        told = [a for a in others if a not in spared]
+        for other in told:
             send(self._fold, other, body)
-        return len(others)
+        return len(told)

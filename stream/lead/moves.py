@@ -49,7 +49,7 @@ class Moves:
         if state is not None and forwards and merge:
             pass_on(fold, state, event, path, offset, record)
             return
-        if state is not None and forwards and at_s < state.last_at_s:
+        if state is not None and forwards and at_s < state.first_at_s:
             fold.batch.events[event["type"], "no_change"] += 1
             return
         moved = {
@@ -67,7 +67,11 @@ class Moves:
         fold.batch.events[event["type"], "applied"] += 1
 
     def arrive(self, address: str, event: Mapping[str, Any], at_s: float, offset: int) -> None:
-        """Join a history that moved here to the lead, or send it on to where the lead lives."""
+        """Join a history that moved here to the lead, or send it on to where the lead lives.
+
+        A link from before an erasure of the lead brings nothing of before it, but does not lose
+        what has happened since: a history that began since then joins the lead that began anew.
+        """
         fold = self._fold
         state = fold.leads.get(address)
         if state is not None and state.offset >= offset:
@@ -80,12 +84,18 @@ class Moves:
             raise ValueError(f"history of {address!r} cannot be read: {error}") from error
         erased = fold.erased.get(address)
         if erased is not None and at_s <= erased.at_s:
-            self._forgetting.stay_away(address, event, [*path, *(other.aliases if other else ())])
-            return
+            if other is not None and other.first_at_s > erased.at_s:
+                at_s = other.first_at_s
+            else:
+                senders = [*path, *(other.aliases if other else ())]
+                self._forgetting.stay_away(address, event, senders)
+                return
         if state is not None and state.forward_to is not None:
             if not ends_here(address, state.forward_to, path):
                 onward = {**event, "to_lead_id": state.forward_to, "path": [*path, address]}
                 send(fold, state.forward_to, onward)
+                # The lead will know this address by it, so it is to be found there from now on.
+                state.last_at_s = max(state.last_at_s, at_s)
                 fold.touch(state, offset)
                 fold.batch.events["lead_moved", "forwarded"] += 1
                 return

@@ -45,7 +45,8 @@ class LeadState:
     time]; ``mails`` the newest mails as [mail, delivered, span of a scanner's clicks, noted].
     ``consent`` holds purpose -> [granted, since], ``aliases`` the addresses that forward here, so
     that erasure reaches them. A state with ``forward_to`` is a forwarding
-    address and holds nothing else.
+    address and holds nothing else: since ``first_at_s``, and ``last_at_s`` is the time of the
+    newest history that went this way.
     """
 
     lead_id: str

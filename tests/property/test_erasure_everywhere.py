@@ -19,7 +19,8 @@ steps = st.one_of(
         st.sampled_from([None, "a@example.com"]), st.sampled_from(LATE_S), st.booleans(),
     ),
     st.tuples(
-        st.just("merge"), st.sampled_from(LEADS), st.sampled_from(LEADS), st.booleans(),
+        st.just("merge"), st.sampled_from(LEADS), st.sampled_from(LEADS), st.sampled_from(LATE_S),
+        st.booleans(),
     ),
     st.tuples(st.just("erase"), st.sampled_from(LEADS), st.sampled_from([None, *VISITORS])),
     st.tuples(st.just("deliver")),
@@ -43,10 +44,10 @@ def told(history: list[Any], partitions: int) -> tuple[LeadStream, list[dict[str
                 ids = {name: value for name, value in named.items() if value}
                 if ids.keys() & {"lead_id", "anonymous_id"}:
                     send(event("form_fill", f"e{number}", now_s - late_s, **ids), deliver=deliver)
-            case ("merge", one, into, deliver):
+            case ("merge", one, into, late_s, deliver):
                 if one != into:
                     ids = {"lead_id": one, "into_lead_id": into}
-                    send(event("lead_merge", f"m{number}", now_s, **ids), deliver=deliver)
+                    send(event("lead_merge", f"m{number}", now_s - late_s, **ids), deliver=deliver)
             case ("erase", lead, visitor):
                 ids = {"lead_id": lead} | ({"anonymous_id": visitor} if visitor else {})
                 send(event("erasure", f"x{number}", now_s, **ids), deliver=False)
@@ -88,8 +89,8 @@ def is_free_of(stream: LeadStream, gone: set[str]) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(histories, st.sampled_from(LEADS), st.sampled_from([1, 3]))
-@example([("merge", "A", "B", False), ("merge", "B", "A", False)], "A", 1)
-@example([("act", "A", "v", None, 0, True), ("merge", "A", "B", True)], "B", 3)
+@example([("merge", "A", "B", 0, False), ("merge", "B", "A", 0, False)], "A", 1)
+@example([("act", "A", "v", None, 0, True), ("merge", "A", "B", 0, True)], "B", 3)
 def test_an_erased_lead_is_gone_and_a_replay_keeps_it_gone(history, lead, partitions):
     stream, sent = told(history, partitions)
     held = states(stream)

@@ -1,15 +1,17 @@
 """A partition is a pure fold of its log, whatever happens in whatever order."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lead_stream import DAY_S, LeadStream, event
+from lead_stream import DAY_S, HOUSE, LeadStream, event
 
 from schemas import topics
 from stream.lead import state as bounds
+from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
 
 LEADS, VISITORS = ["A", "B", "C"], ["v", "w"]
@@ -36,9 +38,9 @@ steps = st.one_of(
 histories = st.lists(steps, min_size=1, max_size=40)
 
 
-def told(history: list[Any], partitions: int) -> LeadStream:
+def told(history: list[Any], partitions: int, house: House = HOUSE) -> LeadStream:
     """Let a history happen; some forwards stay on their way for a while."""
-    stream = LeadStream(partitions)
+    stream = LeadStream(partitions, house)
     now_s = 0.0
     for number, step in enumerate(history):
         match step:
@@ -115,7 +117,7 @@ def test_every_record_is_accounted_for_once(history, partitions):
 @given(histories, st.sampled_from([1, 3]))
 def test_events_that_were_applied_are_in_the_leads_that_are_left(history, partitions):
     history = [step for step in history if step[0] != "erase"]
-    stream = told(history, partitions)
+    stream = told(history, partitions, replace(HOUSE, retention_s=10_000 * DAY_S))
     applied = sum(
         count
         for (kind, outcome), count in stream.counts.items()

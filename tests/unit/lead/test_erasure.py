@@ -107,6 +107,47 @@ def test_a_history_from_before_does_not_join_the_new_lead():
     assert stream.lead("L").events == 2
 
 
+@pytest.mark.parametrize("partitions", PARTITIONS)
+@pytest.mark.parametrize("name", ["A", "C", "jane@example.com"])
+def test_a_late_merge_from_before_an_erasure_loses_nothing_newer(partitions, name):
+    stream = LeadStream(partitions)
+    erase(stream, 0, lead_id="A")
+    stream.send(event("form_fill", "a", 200, lead_id="C", email="jane@example.com"))
+    stream.tick(400)
+    stream.send(event("lead_merge", "m", -100, lead_id="C", into_lead_id="A"))
+    assert stream.lead("A").events == 1
+    assert stream.state("C").forward_to == "A"
+    # What happened before it still finds nobody, and unlinks nobody who was linked since.
+    stream.send(event("activity", "b", -50, lead_id="C"), event("activity", "c", 410, lead_id="C"))
+    assert stream.lead("A").events == 2
+    erase(stream, 500, lead_id=name)
+    assert left(stream) == set()
+
+
+def test_a_late_merge_from_before_an_erasure_brings_back_nothing_older():
+    stream = LeadStream(5)
+    erase(stream, 0, lead_id="A")
+    stream.send(event("form_fill", "a", -300, lead_id="C", email="jane@example.com"))
+    stream.send(event("activity", "b", 200, lead_id="C"))
+    stream.send(event("lead_merge", "m", -100, lead_id="C", into_lead_id="A"))
+    assert left(stream) == set()
+
+
+@pytest.mark.parametrize("partitions", PARTITIONS)
+def test_who_is_linked_while_a_late_merge_is_under_way_stays_within_reach(partitions):
+    stream = LeadStream(partitions)
+    erase(stream, 0, lead_id="A")
+    stream.send(event("form_fill", "a", -300, lead_id="C"))
+    late = event("lead_merge", "m", -100, lead_id="C", into_lead_id="A")
+    stream.send(event("activity", "b", 200, lead_id="C", anonymous_id="v"), deliver=False)
+    stream.send(late, deliver=False)
+    stream.deliver()
+    assert stream.state("anon:v").forward_to == "C"
+    assert stream.state("C").forward_to == "A"
+    erase(stream, 500, lead_id="C")
+    assert left(stream) == set()
+
+
 def test_a_link_made_after_the_erasure_stands_when_old_events_are_replayed():
     stream = LeadStream(5)
     stream.send(event("activity", "a", 0, lead_id="L", anonymous_id="v"))
