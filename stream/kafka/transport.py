@@ -144,8 +144,49 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return True
 
 
+class SeekGuard:
+    """Tells whether positions were sought since the last rebalance.
+
+    Where one rebalance follows another, Faust's work on the first lets records flow in the middle
+    of the second: some are thrown away, later ones are done and committed, and those in
+    between are lost. So nothing may flow before a seek that began after the last rebalance.
+
+    Examples
+    --------
+    >>> guard = SeekGuard()
+    >>> guard.rebalance(); late = guard.begin(); guard.rebalance(); guard.end(late)
+    >>> guard.has_sought
+    False
+    >>> guard.end(guard.begin())
+    >>> guard.has_sought
+    True
+    """
+
+    def __init__(self) -> None:
+        self._rebalances = 0
+        self.has_sought = True
+
+    def rebalance(self) -> None:
+        """Note that partitions were revoked, or assigned."""
+        self._rebalances += 1
+        self.has_sought = False
+
+    def begin(self) -> int:
+        """Note that a seek begins; ``end`` is to be given what this returns."""
+        return self._rebalances
+
+    def end(self, began: int) -> None:
+        """Note that a seek is done; it counts if no rebalance has begun since."""
+        if began == self._rebalances:
+            self.has_sought = True
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer, delivering batches and telling the owner of partitions first."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._guard = SeekGuard()
+        super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -170,6 +211,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let work under way finish and commit before the group hears of it."""
+        self._guard.rebalance()
         self.stop_flow()
         await self.app.leadstream_owner.on_revoked(set(revoked))
         await super().on_partitions_revoked(revoked)
@@ -177,7 +219,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Shut out former owners before Faust reads where to go on."""
         await self.app.leadstream_owner.on_assigned(set(assigned))
+        self._guard.rebalance()
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Go back to what was committed; records may flow again, unless a rebalance began."""
+        began = self._guard.begin()
+        await super().perform_seek()
+        self._guard.end(began)
+
+    def resume_flow(self) -> None:
+        """Let records flow, once they flow from where they should."""
+        if self._guard.has_sought:
+            super().resume_flow()
 
     def behind(self) -> dict[TP, int]:
         """Return where each assigned partition stands that has committed records to be fetched."""

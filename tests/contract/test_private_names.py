@@ -9,10 +9,11 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import CommitFailedError
+from faust.tables.recovery import Recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream.kafka.transport import ConsumerThread
+from stream.kafka.transport import Consumer, ConsumerThread
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,3 +136,11 @@ async def test_a_partition_with_committed_records_to_be_fetched_is_behind() -> N
     thread = _Thread(SimpleNamespace(_subscription=subscription))
     assert thread.behind() == {TP("t", 0): 5}
     assert _Thread(None).behind() == {}
+
+
+async def test_faust_seeks_before_it_lets_records_flow_after_a_rebalance() -> None:
+    for name in ("stop_flow", "resume_flow", "perform_seek", "on_partitions_revoked"):
+        assert callable(getattr(driver.Consumer, name)), name
+        assert name == "stop_flow" or name in vars(Consumer), name
+    resuming = inspect.getsource(Recovery._resume_streams)
+    assert resuming.index("consumer.perform_seek()") < resuming.index("consumer.resume_flow()")
