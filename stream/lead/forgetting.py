@@ -69,7 +69,8 @@ class Forgetting:
         """Forget an address that pointed at an erased lead, unless it points elsewhere by now.
 
         What was linked since the erasure stays, and says so anew: the address that it points at
-        may have been forgotten in the meantime.
+        may have been forgotten in the meantime. An address that was forgotten before and has
+        begun anew by what was still on its way is forgotten as the lead is, with what points at it.
         """
         fold = self._fold
         state = fold.leads.get(address)
@@ -79,16 +80,22 @@ class Forgetting:
         erased = Erased(event["erased_at_s"], at_s)
         former = fold.erased.get(address)
         is_done = former is not None and at_s <= former.asked_s
-        points_here = state is None or state.forward_to in event["addresses"]
-        if is_done or not points_here:
-            fold.batch.events["alias_erased", "no_change"] += 1
-        elif state is not None and state.forward_to and state.last_at_s > erased.at_s:
-            self._announce(state, event["event_id"])
-            fold.touch(state, offset)
-            fold.batch.events["alias_erased", "no_change"] += 1
-        else:
+        goes = not is_done
+        aliases: Sequence[str] = ()
+        if state is not None and state.forward_to is not None:
+            points_here = state.forward_to in event["addresses"]
+            goes = points_here and state.last_at_s <= erased.at_s
+            if points_here and not goes:
+                self._announce(state, event["event_id"])
+                fold.touch(state, offset)
+        elif state is not None:
+            goes = goes and state.first_at_s <= erased.at_s
+            aliases = state.aliases
+            erased = Erased(max(erased.at_s, state.last_at_s), at_s)
+        if goes:
             self._forget(address, erased)
-            fold.batch.events["alias_erased", "applied"] += 1
+            self._tell(address, aliases, event["event_id"], erased)
+        fold.batch.events["alias_erased", "applied" if goes else "no_change"] += 1
 
     def stay_away(self, address: str, event: Mapping[str, Any], path: Sequence[str]) -> None:
         """Drop what happened before its lead was erased; who still points at the lead is told."""
