@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, MutableMapping
 
-from stream.lead.state import LeadState
+from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import decode_state, encode_state
 
 MAX_OPEN = 4_096
@@ -42,7 +42,7 @@ class LeadTable(MutableMapping[str, LeadState]):
             if state is None:
                 raise KeyError(address)
             return state
-        state = self._open[address] = decode_state(self._rows[address])
+        state = self._open[address] = _decoded(address, self._rows[address])
         return state
 
     def get(self, address: str, default: LeadState | None = None) -> LeadState | None:  # type: ignore[override]
@@ -52,7 +52,7 @@ class LeadTable(MutableMapping[str, LeadState]):
         row = self._rows.get(address)
         if row is None:
             return default
-        state = self._open[address] = decode_state(row)
+        state = self._open[address] = _decoded(address, row)
         return state
 
     def __setitem__(self, address: str, state: LeadState) -> None:
@@ -126,3 +126,13 @@ class LeadTable(MutableMapping[str, LeadState]):
         """Forget what was changed since these leads were last settled."""
         for address in addresses:
             self._open.pop(address, None)
+
+
+def _decoded(address: str, row: bytes) -> LeadState:
+    state = decode_state(row)
+    if state.lead_id != address:
+        raise StateFormatError(
+            f"the state of {address!r:.140} names another lead; stop the workers and run "
+            "`leadstream state repair`"
+        )
+    return state

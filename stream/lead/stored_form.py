@@ -34,7 +34,10 @@ class Row(NamedTuple):
 
 def encode_row(document: dict[str, Any], due_s: float | None, offset: int) -> bytes:
     """Return a document as it stands in the changelog."""
-    return frame(orjson.dumps(document), due_s, offset)
+    try:
+        return frame(orjson.dumps(document), due_s, offset)
+    except TypeError as error:  # nested deeper than it can be written
+        raise StateFormatError(f"cannot be written ({error}); {REPAIR}") from None
 
 
 def frame(body: bytes, due_s: float | None, offset: int, version: int = SCHEMA_VERSION) -> bytes:
@@ -89,7 +92,7 @@ def decode_document(value: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(read_row(value).body)
     except orjson.JSONDecodeError as error:
-        raise StateFormatError(f"no JSON ({error}); {REPAIR}") from None
+        raise StateFormatError(f"no JSON ({type(error).__name__}); {REPAIR}") from None
     if not isinstance(document, dict):
         raise StateFormatError(f"no JSON object; {REPAIR}")
     return document
@@ -112,4 +115,4 @@ def _read_unprefixed(value: bytes) -> Row:
         due_s, offset = document.get("next_due_s"), int(document.get("offset", -1))
         return Row(1, None if due_s is None else float(due_s), offset, value)
     except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError) as error:
-        raise StateFormatError(f"no JSON ({error}); {REPAIR}") from None
+        raise StateFormatError(f"no JSON ({type(error).__name__}); {REPAIR}") from None

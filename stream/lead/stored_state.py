@@ -1,6 +1,6 @@
 """What stored states must look like: read whole, so that a fault is found before it is needed."""
 
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -14,13 +14,24 @@ _COLUMNS = 1 + len(HALF_LIVES_S)
 
 AtS = Annotated[float, Field(ge=-1e11, le=1e12)]
 """Epoch seconds; beyond these no calendar goes, and powers of two end."""
-Amount = Annotated[float, Field(ge=0.0, le=1e300)]
+Amount = Annotated[float, Field(ge=0.0, le=1e150)]
 Points = Annotated[float, Field(ge=-1e9, le=1e9)]
+Score = Annotated[float, Field(ge=0.0, le=100.0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Offset = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Counts = Annotated[list[Amount], Field(min_length=_COLUMNS, max_length=_COLUMNS)]
 Span = tuple[AtS, AtS]
+JourneyStep = tuple[AtS, str, float]
+StoredMoments = tuple[AtS, AtS, str, AtS, AtS | None]
+StoredStep = tuple[AtS, AtS, str, str, list[str], Count, Count, str]
+StoredUnsettled = tuple[
+    StoredMoments,
+    dict[str, tuple[Points, AtS] | None],
+    list[StoredStep],
+    list[JourneyStep],
+]
+"""As ``stream.lead.unsettled.Unsettled`` returns it."""
 Address = Annotated[str, Field(min_length=1)]
 
 
@@ -52,20 +63,20 @@ class StoredState(TypedDict):
     recent_ids: NotRequired[list[tuple[int, AtS]]]
     samples: NotRequired[list[tuple[AtS, Probability, dict[str, float | str]]]]
     sampled_of: NotRequired[Count]
-    outcome: NotRequired[str | None]
+    outcome: NotRequired[Literal["won", "lost"] | None]
     outcome_at_s: NotRequired[AtS]
-    score: NotRequired[float | None]
+    score: NotRequired[Score | None]
     p_convert: NotRequired[Probability | None]
     model_version: NotRequired[str]
-    tier: NotRequired[str | None]
+    tier: NotRequired[Literal["cold", "warm", "hot"] | None]
     triggered_s: NotRequired[dict[str, AtS]]
     decisions: NotRequired[dict[str, tuple[str, str, AtS, AtS]]]
     absence_due_s: NotRequired[AtS | None]
-    journey: NotRequired[list[tuple[AtS, str, float]]]
+    journey: NotRequired[list[JourneyStep]]
     overflows: NotRequired[Count]
     aliases: NotRequired[list[Address]]
     mails: NotRequired[list[tuple[Count, AtS | None, Span | None, AtS]] | None]
-    unsettled: NotRequired[list[Any] | None]
+    unsettled: NotRequired[StoredUnsettled | None]
     discounted: NotRequired[dict[str, tuple[Count, AtS]] | None]
     forward_to: NotRequired[Address | None]
     next_due_s: NotRequired[AtS | None]
