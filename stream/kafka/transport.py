@@ -108,8 +108,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         committed: Mapping[TP, int] = await super().seek_to_committed()
         without = [tp for tp, offset in committed.items() if not offset or offset < 0]
         if without:
-            await self.seek_to_beginning(*without)
+            await self.call_thread(self._seek_to_start, without)
         return committed
+
+    async def _seek_to_start(self, partitions: Iterable[aiokafka.TopicPartition]) -> None:
+        # Not seek_to_beginning, which waits for up to its timeout of 40 s. Where retention has cut
+        # the beginning off, the position is out of range, and auto_offset_reset finds it.
+        consumer = self._ensure_consumer()
+        for partition in partitions:
+            if partition in consumer.assignment():
+                consumer.seek(partition, 0)
 
     def behind(self) -> dict[TP, int]:
         """Return where each assigned partition stands that has committed records to be fetched."""

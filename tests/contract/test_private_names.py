@@ -100,26 +100,27 @@ async def test_faust_commits_through_a_method_that_we_replace() -> None:
 
 async def test_a_partition_without_a_commit_begins_at_its_beginning_after_a_rebalance() -> None:
     sought: list[Any] = []
+    assigned = {TopicPartition("t", n) for n in range(3)}
 
     async def seek_to_committed() -> dict[Any, Any]:
         return {
             TopicPartition("t", 0): 5,
             TopicPartition("t", 1): None,
             TopicPartition("t", 2): 0,
+            TopicPartition("gone", 3): None,
         }
-
-    async def seek_to_beginning(*partitions: Any) -> None:
-        sought.extend(partitions)
 
     class Thread(_Thread):
         async def call_thread(self, function: Any, *arguments: Any, **named: Any) -> Any:
             return await function(*arguments, **named)
 
     consumer = SimpleNamespace(
-        seek_to_committed=seek_to_committed, seek_to_beginning=seek_to_beginning
+        seek_to_committed=seek_to_committed,
+        assignment=lambda: assigned,
+        seek=lambda *where: sought.append(where),
     )
     assert (await Thread(consumer).seek_to_committed())[TopicPartition("t", 0)] == 5
-    assert sought == [TopicPartition("t", 1), TopicPartition("t", 2)]
+    assert sought == [(TopicPartition("t", 1), 0), (TopicPartition("t", 2), 0)]
     faust = inspect.getsource(driver.Consumer.seek_to_committed)
     assert "self._thread.seek_to_committed" in faust
 
