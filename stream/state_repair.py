@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 
 from schemas import topics
-from stream.kafka.clients import read_batches
+from stream.kafka.clients import beginning_offset, read_batches
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.erasure import ERASED_PREFIX
@@ -90,15 +90,16 @@ async def fold_log(
     """
     partition = Partition(house, store)
     outputs: list[Output] = []
-    first = True
-    async for records in read_batches(settings, settings.topic(topics.LEAD_EVENTS.name), number):
-        if first and records[0].offset > 0 and not partial:
-            raise LogCutError(
-                f"the log of partition {number} begins at offset {records[0].offset}: retention "
-                "has removed what came before; `leadstream state repair --partial` rebuilds "
-                "leads from what is left, or restore their records from a backup"
-            )
-        first = False
+    name = settings.topic(topics.LEAD_EVENTS.name)
+    # Not the first record's: what was aborted is in no batch.
+    begins = await beginning_offset(settings, name, number)
+    if begins > 0 and not partial:
+        raise LogCutError(
+            f"the log of partition {number} begins at offset {begins}: retention has removed what "
+            "came before; `leadstream state repair --partial` rebuilds leads from what is left, "
+            "or restore their records from a backup"
+        )
+    async for records in read_batches(settings, name, number):
         for record in records:
             if until is None or record.offset < until:
                 batch = partition.fold([record])

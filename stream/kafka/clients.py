@@ -107,6 +107,17 @@ def new_admin(settings: Settings) -> AIOKafkaAdminClient:
     )
 
 
+async def beginning_offset(settings: Settings, topic: str, partition: int) -> int:
+    """Return the offset that a partition begins at; 0 unless retention has cut it."""
+    reader = new_reader(settings)
+    try:
+        await reader.start()
+        where = TopicPartition(topic, partition)
+        return int((await reader.beginning_offsets([where]))[where])
+    finally:
+        await reader.stop()
+
+
 async def read_batches(
     settings: Settings, topic: str, partition: int, from_offset: int = 0
 ) -> AsyncIterator[list[Any]]:
