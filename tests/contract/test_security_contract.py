@@ -1,6 +1,7 @@
 """No code comes from data, and no secret from an argument."""
 
 import ast
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,13 @@ DANGEROUS = {"os.system", "os.popen", "importlib.import_module", "numpy.load", "
 
 def faults(source: str) -> Iterator[str]:
     """Yield what could run data as code, with its line."""
-    for node in ast.walk(ast.parse(source)):
+    # Python 3.11 miscounts its depth where a collector's callback runs while it parses.
+    gc.disable()
+    try:
+        tree = ast.parse(source)
+    finally:
+        gc.enable()
+    for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
