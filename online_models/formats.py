@@ -20,9 +20,13 @@ Row = Annotated[list[Weight], Field(min_length=3, max_length=3)]
 class ModelFormatError(ValueError):
     """A stored model does not fit this release; the former one stays in use."""
 
+    reason = "malformed"
+
 
 class ModelSchemaError(ModelFormatError):
     """A stored model is of another schema or library version."""
+
+    reason = "schema"
 
 
 @with_config(_STRICT)

@@ -8,7 +8,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from online_models.formats import ModelFormatError, ModelSchemaError
+from online_models.formats import ModelFormatError
 from online_models.linear_scorer import LinearScorer
 from online_models.logistic import OnlineLogisticRegression, library
 from online_models.protocols import PropensityModel
@@ -147,8 +147,7 @@ def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
             return None
         scorer = LinearScorer(model, version, document.state)
     except ModelFormatError as error:
-        reason = "schema" if isinstance(error, ModelSchemaError) else "malformed"
-        count_refused(key, reason, str(error)[:300])
+        count_refused(key, error.reason, str(error)[:300])
         return None
     except (ValueError, KeyError, TypeError) as error:
         # The error's own text may quote the whole record.

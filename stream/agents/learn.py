@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from online_models.formats import ModelFormatError, ModelSchemaError
+from online_models.formats import ModelFormatError
 from online_models.metrics import RollingQuality
 from schemas import topics
 from stream import metrics
@@ -194,8 +194,7 @@ def _restored(checkpoint: bytes | None) -> Learner:
     try:
         return Learner.restore(P_CONVERT, checkpoint, build_model)
     except ModelFormatError as error:
-        reason = "schema" if isinstance(error, ModelSchemaError) else "malformed"
-        count_refused(P_CONVERT, reason, str(error)[:300])
+        count_refused(P_CONVERT, error.reason, str(error)[:300])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
     return Learner(P_CONVERT, build_model(None))

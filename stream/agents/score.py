@@ -180,10 +180,9 @@ class ScoreWorker:
                 with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
                     named.add(orjson.loads(record.value)["version"])
         for version in named - self._known:
-            if version is not None:
-                if self._store.scorer(P_CONVERT, version) is None:
-                    await self._fetch_snapshots()  # what is not there now is kept no longer
-                self._known.add(version)
+            if version is not None and self._store.scorer(P_CONVERT, version) is None:
+                await self._fetch_snapshots()  # what is not there now is kept no longer
+        self._known = named
 
     async def _write_again(self, partition: Partition) -> None:
         """Put the furthest states last again, for compaction to keep."""
