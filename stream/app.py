@@ -18,12 +18,11 @@ from stream.agents.learn import LearnWorker, learn
 from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
 from stream.kafka.authorization import check_rights, watch_rights
-from stream.kafka.clients import ssl_context
 from stream.kafka.lane import Worker
 from stream.kafka.ownership import Ownership
 from stream.kafka.snapshots import SnapshotFollower, read_snapshots
 from stream.kafka.transactions import PartitionProducer, SharedProducer
-from stream.kafka.transport import BatchScheduler, BatchTopic, Transport
+from stream.kafka.transport import BatchScheduler, BatchTopic, Transport, credentials
 from stream.lead.routing import Router
 from stream.logs import fault_of
 from stream.models import SnapshotStore
@@ -179,7 +178,7 @@ class WorkerProcess:
         app = faust.App(
             settings.app_id,
             broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';')}",
-            broker_credentials=_credentials(settings),
+            broker_credentials=credentials(settings),
             broker_max_poll_records=settings.max_poll_records,
             broker_session_timeout=settings.session_timeout_s,
             broker_heartbeat_interval=settings.session_timeout_s / 10,
@@ -288,16 +287,3 @@ def _loop(agent: Any, ownership: Ownership) -> Any:
         await agent(stream, ownership)
 
     return run
-
-
-def _credentials(settings: Settings) -> Any:
-    protocol = settings.kafka_security_protocol
-    context = ssl_context(settings) if protocol.endswith("SSL") else None
-    if protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=settings.kafka_sasl_username,
-            password=settings.kafka_sasl_password.get_secret_value(),
-            ssl_context=context,
-            mechanism=settings.kafka_sasl_mechanism,
-        )
-    return faust.SSLCredentials(context) if context is not None else None

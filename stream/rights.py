@@ -13,6 +13,8 @@ Party = Literal["route", "score", "learn", "sender", "reader", "operator"]
 PARTIES: tuple[Party, ...] = get_args(Party)
 
 _GROWING = (topics.LEAD_EVENTS, topics.LEAD_STATES)
+_REPLAYED_INTO = (topics.LEAD_FORWARDS, topics.DEAD_LETTER_REPLAYS)
+"""Where dead letters go again beside the inputs: what ``score`` refused, and the marks."""
 _FLAGS = {"topic": "--topic", "group": "--group", "transactional-id": "--transactional-id"}
 
 
@@ -89,7 +91,8 @@ def _operator(settings: Settings, user: str) -> Iterator[Right]:
         # Events are sent, states repaired, versions pinned, leads spread over more partitions.
         if which in _GROWING:
             operations.append("Alter")
-        if which.direction == "input" or which.cleanup == "compact" or which in _GROWING:
+        is_written = which in (*topics.INPUTS, *_GROWING, *_REPLAYED_INTO)
+        if is_written or which.cleanup == "compact":
             operations.append("Write")
         yield Right(user, "topic", settings.topic(which.name), "literal", tuple(operations))
     yield Right(user, "group", settings.app_id, "literal", ("Describe",))
@@ -110,18 +113,3 @@ def _merged(needs: Iterable[Right]) -> Iterator[Right]:
         yield Right(
             resource.user, resource.resource, resource.name, resource.pattern, tuple(sorted(found))
         )
-
-
-def parse_parties(text: str) -> list[Party]:
-    """Return the parties named with commas between them; raises ValueError with the choices.
-
-    >>> parse_parties("score, reader")
-    ['score', 'reader']
-    """
-    chosen: list[Party] = []
-    for name in text.split(","):
-        known = next((party for party in PARTIES if party == name.strip()), None)
-        if known is None:
-            raise ValueError(f"{name.strip()!r}: give some of {', '.join(PARTIES)}")
-        chosen.append(known)
-    return chosen

@@ -1,9 +1,9 @@
 """Which agent does what with which topic: the one place that wiring and rights are taken from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from schemas import topics
 from schemas.topics import Topic
@@ -64,3 +64,20 @@ WIRING: Mapping[Role, Wiring] = MappingProxyType(
         ),
     }
 )
+
+Name = TypeVar("Name", bound=str)
+
+
+def parse_names(text: str, choices: Sequence[Name]) -> list[Name]:
+    """Return the names given with commas between them; raises ValueError with the choices.
+
+    >>> parse_names("score, route", ROLES)
+    ['score', 'route']
+    """
+    chosen: list[Name] = []
+    for name in text.split(","):
+        known = next((choice for choice in choices if choice == name.strip()), None)
+        if known is None:
+            raise ValueError(f"{name.strip()!r}: give some of {', '.join(choices)}")
+        chosen.append(known)
+    return chosen

@@ -39,7 +39,7 @@ async def bench_restore(leads: int, kafka: str) -> dict[str, Any]:
     dict
         ``restore_s`` from the start of the process to the first score, ``restore_all_s`` to the
         first score of every partition, ``rss_bytes`` then and ``peak_rss_bytes`` until then,
-        ``changelog_bytes`` of all states, and what it ran on.
+        ``bytes_per_lead`` in the changelog, and what it ran on.
     """
     with open_broker(kafka) as broker:
         own = f"bench-{os.getpid()}-{int(time.time())}"

@@ -22,7 +22,8 @@ from stream.lead.learner import serving_record
 from stream.lead.outputs import rfc3339
 from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore
-from stream.rights import PARTIES, parse_parties, rights
+from stream.rights import PARTIES, rights
+from stream.roles import parse_names
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, address_of, find_lead
 
@@ -87,7 +88,7 @@ def topics(
 
 def _print_acls(role: str, user: str | None, *, json: bool) -> None:
     try:
-        parties = parse_parties(role)
+        parties = parse_names(role, PARTIES)
     except ValueError as error:
         raise typer.BadParameter(f"--role {error}") from None
     settings = Settings()

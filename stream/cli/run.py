@@ -22,7 +22,7 @@ from stream.kafka.authorization import DENIED, RightsError, denial
 from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
 from stream.logs import configure_logs, fault_of
-from stream.roles import ROLES, Role
+from stream.roles import ROLES, parse_names
 from stream.settings import Settings
 from stream.simulator import Simulation
 
@@ -73,12 +73,10 @@ def worker(
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
     _warn_of_development_keys(settings)
-    chosen: list[Role] = []
-    for name in roles.split(","):
-        known = next((role for role in ROLES if role == name.strip()), None)
-        if known is None:
-            raise typer.BadParameter(f"--roles {name!r}: give some of {', '.join(ROLES)}")
-        chosen.append(known)
+    try:
+        chosen = parse_names(roles, ROLES)
+    except ValueError as error:
+        raise typer.BadParameter(f"--roles {error}") from None
 
     # Faust reads Kafka in a thread of its own: at each system call one of the two waits for the
     # interpreter, by default up to 5 ms, which would be most of an event's latency.

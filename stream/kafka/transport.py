@@ -21,7 +21,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from stream.kafka.assignor import StickyByTopic
-from stream.kafka.clients import fetch_max_wait_ms, security
+from stream.kafka.clients import fetch_max_wait_ms, security, ssl_context
 from stream.settings import Settings
 
 FETCH_BYTES = 1 << 20
@@ -255,3 +255,17 @@ class Transport(driver.Transport):  # type: ignore[misc]
     """Faust's aiokafka transport with the consumer above."""
 
     Consumer = Consumer
+
+
+def credentials(settings: Settings) -> Any:
+    """Return what Faust is to show Kafka; None where nothing is asked for."""
+    protocol = settings.kafka_security_protocol
+    context = ssl_context(settings) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password.get_secret_value(),
+            ssl_context=context,
+            mechanism=settings.kafka_sasl_mechanism,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

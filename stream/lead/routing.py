@@ -15,6 +15,7 @@ from stream.lead.outputs import (
     Origin,
     Output,
     dead_letter,
+    decode_key,
     encode_key,
     epoch_s,
 )
@@ -163,7 +164,7 @@ class Router:
                 orjson.dumps(
                     {
                         "type": "forwarded",
-                        "to_lead_id": record.key.decode("utf-8", "surrogatepass"),
+                        "to_lead_id": decode_key(record.key),
                         "path": [],
                         "event": orjson.loads(record.value or b""),
                     }

@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from schemas import topics
-from stream.rights import PARTIES, parse_parties, rights
-from stream.roles import ROLES, WIRING
+from stream.rights import PARTIES, rights
+from stream.roles import ROLES, WIRING, parse_names
 from stream.settings import Settings
 
 SETTINGS = Settings(app_id="scores", topic_prefix="eu-")
@@ -82,6 +82,13 @@ def test_commands_are_ready_for_a_shell():
 
 
 def test_unknown_parties_are_refused_with_the_choices():
-    assert parse_parties("route, operator") == ["route", "operator"]
+    assert parse_names("route, operator", PARTIES) == ["route", "operator"]
     with pytest.raises(ValueError, match="'admin': give some of route, score, learn"):
-        parse_parties("route,admin")
+        parse_names("route,admin", PARTIES)
+
+
+def test_an_operator_may_send_dead_letters_again():
+    # Into the inputs, to the lead where score refused them, and each with its mark.
+    may = allowed("operator")
+    for topic in (*topics.INPUTS, topics.LEAD_FORWARDS, topics.DEAD_LETTER_REPLAYS):
+        assert "Write" in may["topic", f"eu-{topic.name}"], topic.name
