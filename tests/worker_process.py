@@ -6,15 +6,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from schemas.dead_letters import DeadLetter
 from stream.kafka.brokers.broker import Broker
+from stream.kafka.feeder import Feeder
 from stream.lead.sealing import Contents
 from stream.settings import Settings
+from stream.simulator.simulation import SimulatedEvent
 
 START_S = 60.0
 
@@ -115,3 +117,17 @@ def workers(settings: Settings, folder: Path, count: int = 1) -> Iterator[list[W
     finally:
         for worker in running:
             worker.stop()
+
+
+async def feed(
+    settings: Settings, events: Iterable[SimulatedEvent], max_lag: int = 800, drain_s: float = 120
+) -> None:
+    """Send simulated events, no faster than the workers follow, and wait until all are done."""
+    feeder = Feeder(settings, max_lag=max_lag)
+    await feeder.start()
+    try:
+        for event in events:
+            await feeder.send(event.topic, event.key, event.value, event.arrives_at)
+        await feeder.drain(drain_s)
+    finally:
+        await feeder.stop()

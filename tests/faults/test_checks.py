@@ -7,29 +7,21 @@ from typing import Any
 import orjson
 import pytest
 from checks import check, records_of
-from worker_process import own_settings, workers
+from worker_process import feed, own_settings, workers
 
 from schemas import topics
 from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import new_producer
-from stream.kafka.feeder import Feeder
 from stream.settings import Settings
 from stream.simulator import Simulation
 
 EVENTS = 400
 
 
-async def _feed(settings: Settings) -> None:
-    feeder = Feeder(settings)
-    await feeder.start()
-    try:
-        for event in Simulation(events=EVENTS, seed=5, start=SIMULATION_START):
-            await feeder.send(event.topic, event.key, event.value, event.arrives_at)
-        await feeder.drain(120)
-    finally:
-        await feeder.stop()
+def _simulated() -> Simulation:
+    return Simulation(events=EVENTS, seed=5, start=SIMULATION_START)
 
 
 async def _append(
@@ -57,7 +49,7 @@ async def test_what_is_lost_doubled_or_changed_is_found(kafka: Broker, tmp_path:
 
     def work() -> None:
         with workers(settings, tmp_path):
-            asyncio.run(_feed(settings))
+            asyncio.run(feed(settings, _simulated(), max_lag=1_000))
 
     await asyncio.to_thread(work)
     clean = await check(settings)

@@ -16,6 +16,7 @@ from unittest.mock import patch
 import orjson
 import pytest
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from checks import records_of
 from worker_process import environment, own_settings, workers
 
 from schemas import topics
@@ -24,7 +25,7 @@ from stream.dead_letters import DeadLetterError, LetterBox, Selection
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.brokers.embedded import EmbeddedKafka
-from stream.kafka.clients import new_producer, partition_of, read_all
+from stream.kafka.clients import new_producer, partition_of
 from stream.kafka.transactions import addressed, append
 from stream.lead.outputs import Origin, Output, encode_key
 from stream.lead.progress import META_KEY
@@ -92,13 +93,6 @@ async def push(settings: Settings, *sendings: tuple[topics.Topic, bytes | None, 
             await producer.send_and_wait(settings.topic(topic.name), value=value, key=key)
     finally:
         await producer.stop()
-
-
-async def records(settings: Settings, topic: topics.Topic) -> list[Any]:
-    found: list[Any] = []
-    for number in range(topic.partitions or settings.partitions):
-        found += await read_all(settings, settings.topic(topic.name), number)
-    return found
 
 
 async def letters(settings: Settings, count: int) -> dict[str, str]:
@@ -243,7 +237,7 @@ class TestLive:
         assert (await report(settings, "list"))["letters"] == 5
 
     async def _shows_nothing_without_its_key(self, settings: Settings, *people: str) -> None:
-        for record in await records(settings, topics.DEAD_LETTERS):
+        for record in await records_of(settings, topics.DEAD_LETTERS):
             parts = [record.key or b"", record.value, *(v for _, v in record.headers)]
             for person in people:
                 assert not any(person.encode() in part for part in parts)
@@ -305,10 +299,10 @@ class TestWithoutAWorker:
         first, second = await refuse(settings, fax(lead_id="a"), fax(lead_id="b"))
         done = await replay(settings, Selection(frozenset({second, "x/0/0"})), PAGE_VIEW)
         assert (done.sent, done.first_sent, done.not_found) == (1, [second], ["x/0/0"])
-        (sent,) = await records(settings, topics.PAGE_VIEWS)
+        (sent,) = await records_of(settings, topics.PAGE_VIEWS)
         assert (sent.partition, sent.key) == (1, b"k1")
         assert orjson.loads(sent.value)["lead_id"] == "b"
-        (mark,) = await records(settings, topics.DEAD_LETTER_REPLAYS)
+        (mark,) = await records_of(settings, topics.DEAD_LETTER_REPLAYS)
         assert mark.key == second.encode()
         assert topics.DEAD_LETTER_REPLAYS.adapter().validate_json(mark.value).patched
         assert (await replay(settings, Selection(), PAGE_VIEW)).first_sent == [first]
@@ -317,8 +311,8 @@ class TestWithoutAWorker:
         ids = await refuse(settings, fax(), b"")
         done = await replay(settings, Selection(), PAGE_VIEW, dry_run=True)
         assert (done.first_sent, done.refused) == (ids[:1], 1)
-        assert not await records(settings, topics.PAGE_VIEWS)
-        assert not await records(settings, topics.DEAD_LETTER_REPLAYS)
+        assert not await records_of(settings, topics.PAGE_VIEWS)
+        assert not await records_of(settings, topics.DEAD_LETTER_REPLAYS)
 
     async def test_a_replay_killed_in_the_middle_has_sent_nothing_twice(
         self, settings: Settings
@@ -333,7 +327,7 @@ class TestWithoutAWorker:
         try:
             assert (await replay(settings, Selection(), PAGE_VIEW)).sent == 5
             assert (await replay(settings, Selection(), PAGE_VIEW)).sent == 0
-            assert len(await records(settings, topics.PAGE_VIEWS)) == 5
+            assert len(await records_of(settings, topics.PAGE_VIEWS)) == 5
             with pytest.raises((InvalidProducerEpoch, ProducerFenced)):
                 await killed.commit_transaction()
         finally:
@@ -347,7 +341,7 @@ class TestWithoutAWorker:
         assert all("run this again" in str(d) for d in done if not isinstance(d, Report))
         last = await replay(settings, Selection(), PAGE_VIEW)
         assert last.sent + last.already_replayed == len(ids)
-        sent = [r.key for r in await records(settings, topics.PAGE_VIEWS)]
+        sent = [r.key for r in await records_of(settings, topics.PAGE_VIEWS)]
         assert sorted(sent) == sorted(b"k%d" % n for n in range(len(ids)))
 
     async def test_a_repeated_letter_is_sent_once_and_foreign_records_are_counted(
@@ -360,7 +354,7 @@ class TestWithoutAWorker:
         found = await LetterBox(settings).listing(Selection(), 5)
         assert (found["letters"], len(found["newest"]), found["unreadable"]) == (2, 1, 1)
         assert (await replay(settings, Selection(), PAGE_VIEW)).sent == 1
-        assert len(await records(settings, topics.PAGE_VIEWS)) == 1
+        assert len(await records_of(settings, topics.PAGE_VIEWS)) == 1
 
     async def test_where_events_bring_their_time_the_log_says_what_is_late(
         self, settings: Settings
@@ -397,7 +391,7 @@ async def test_dead_letters_without_transactions_are_marked_after_they_are_sent(
         again = await command(settings, "replay", *TO_VIEWS)
         assert again.stdout.startswith("0 sent, 2 replayed before")
         assert again.stderr == ""
-        assert len(await records(settings, topics.PAGE_VIEWS)) == 2
+        assert len(await records_of(settings, topics.PAGE_VIEWS)) == 2
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from checks import records_of
 from worker_process import contents, own_settings, workers
 
 from schemas import topics
@@ -13,7 +13,6 @@ from schemas.scores import ScoreChanged
 from schemas.triggers import NurtureTriggered
 from stream.cli.run import SIMULATION_START
 from stream.kafka.brokers.embedded import EmbeddedKafka
-from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.settings import Settings
 from stream.simulator import SimulatedEvent, Simulation
@@ -42,15 +41,8 @@ async def _feed(settings: Settings, events: list[SimulatedEvent]) -> None:
         await feeder.stop()
 
 
-async def _records(settings: Settings, topic: topics.Topic) -> list[Any]:
-    found: list[Any] = []
-    for number in range(topic.partitions or settings.partitions):
-        found += await read_all(settings, settings.topic(topic.name), number)
-    return found
-
-
 async def _values(settings: Settings, topic: topics.Topic) -> list[bytes]:
-    return [record.value for record in await _records(settings, topic)]
+    return [record.value for record in await records_of(settings, topic)]
 
 
 @pytest.mark.timeout(180)
@@ -75,7 +67,7 @@ def test_all_events_are_scored_at_least_once_on_the_embedded_broker(
             for value in await _values(settings, topics.NURTURE_TRIGGERS)
         }
         assert {"high_intent", "absence"} <= rules
-        letters = await _records(settings, topics.DEAD_LETTERS)
+        letters = await records_of(settings, topics.DEAD_LETTERS)
         refused = {contents(settings, letter).value for letter in letters}
         assert {e.value for e in events if e.flaw in BROKEN} <= refused
         assert not {e.value for e in events if e.flaw in VALID} & refused

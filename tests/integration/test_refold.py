@@ -6,14 +6,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from worker_process import leadstream, own_settings, workers
+from worker_process import feed, leadstream, own_settings, workers
 
 from schemas import topics
 from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
-from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
 from stream.lead.outputs import Output
 from stream.lead.progress import META_KEY
@@ -30,15 +29,8 @@ OUTPUTS = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.TRAINING_EXAMPLES
 Sent = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
 
 
-async def _feed(settings: Settings) -> None:
-    feeder = Feeder(settings, max_lag=800)
-    await feeder.start()
-    try:
-        for event in Simulation(events=EVENTS, seed=7, start=SIMULATION_START):
-            await feeder.send(event.topic, event.key, event.value, event.arrives_at)
-        await feeder.drain(120)
-    finally:
-        await feeder.stop()
+def _simulated() -> Simulation:
+    return Simulation(events=EVENTS, seed=7, start=SIMULATION_START)
 
 
 async def _median_delay_s(settings: Settings) -> float:
@@ -81,7 +73,7 @@ def test_folding_the_log_of_two_workers_reproduces_every_output_and_state_to_the
     settings = own_settings(kafka, late_grace_s=3e6)
     asyncio.run(ensure_topics(settings))
     with workers(settings, tmp_path, count=2) as running:
-        asyncio.run(_feed(settings))
+        asyncio.run(feed(settings, _simulated()))
         assert all(worker.process.poll() is None for worker in running)
 
     async def compare() -> None:
@@ -116,7 +108,7 @@ def test_a_lead_can_be_explained_and_a_model_rolled_back_while_workers_run(
     settings = own_settings(kafka, late_grace_s=3e6)
     asyncio.run(ensure_topics(settings))
     with workers(settings, tmp_path):
-        asyncio.run(_feed(settings))
+        asyncio.run(feed(settings, _simulated()))
         scores = asyncio.run(_recorded(settings, topics.LEAD_SCORES))
         lead_id = next(k for k, _, _ in scores if k and k.startswith(b"lead-")).decode()
         shown = leadstream(settings, "explain", lead_id)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from worker_process import WorkerHandle, environment, leadstream, own_settings, workers
+from worker_process import WorkerHandle, environment, feed, leadstream, own_settings, workers
 
 from schemas import topics
 from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import new_producer
-from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
 from stream.lead.outputs import encode_key
@@ -40,19 +39,9 @@ def _simulated() -> Iterable[SimulatedEvent]:
 
 
 def _work_off(settings: Settings, folder: Path, events: Iterable[SimulatedEvent]) -> None:
-    async def feed() -> None:
-        feeder = Feeder(settings, max_lag=800)
-        await feeder.start()
-        try:
-            for event in events:
-                await feeder.send(event.topic, event.key, event.value, event.arrives_at)
-            await feeder.drain(120)
-        finally:
-            await feeder.stop()
-
     folder.mkdir()
     with workers(settings, folder) as running:
-        asyncio.run(feed())
+        asyncio.run(feed(settings, events))
         assert running[0].process.poll() is None, running[0].log.read_text()
 
 
