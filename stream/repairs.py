@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.dead_letters import DeadLetter
 from stream.event_files import topic_of
 from stream.kafka.clients import partition_of, read_batches
-from stream.lead.outputs import Origin, decode_key, encode_key, epoch_s
+from stream.lead.outputs import Origin, decode_key, encode_key, epoch_s, forwarded
 from stream.lead.partition import NEVER_TOO_LATE
 from stream.lead.progress import META_KEY
 from stream.lead.routing import Refusal, Router
@@ -153,9 +153,7 @@ def _own_record(
     record = _json(value)
     kind = record.get("type") if isinstance(record, dict) else None
     if kind == "link":
-        address = decode_key(key)
-        envelope = {"type": "forwarded", "to_lead_id": address, "path": [], "event": record}
-        return topics.LEAD_FORWARDS.name, None, key, orjson.dumps(envelope)
+        return topics.LEAD_FORWARDS.name, None, key, forwarded(decode_key(key), record).value or b""
     if kind == "lead_moved":
         return topics.LEAD_FORWARDS.name, None, key, value
     return None

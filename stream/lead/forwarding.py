@@ -7,14 +7,11 @@ partition the other lead is in.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import orjson
-
-from schemas import topics
 from stream.lead.erasure import Erasures
 from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
 from stream.lead.lead_table import LeadTable
-from stream.lead.outputs import Output, encode_key
+from stream.lead.outputs import forward, forwarded
 from stream.lead.records import Batch, Record
 from stream.lead.refusals import chain_too_long
 from stream.lead.scoring import Scorer
@@ -56,17 +53,8 @@ def pass_on(
         fold.batch.events[event["type"], "forward_chain"] += 1
         fold.batch.outputs.append(chain_too_long(fold.house, record, len(path)))
         return
-    target = state.forward_to or ""
-    send(
-        fold,
-        target,
-        {
-            "type": "forwarded",
-            "to_lead_id": target,
-            "path": [*path, state.lead_id],
-            "event": event,
-        },
-    )
+    passed = [*path, state.lead_id]
+    fold.batch.outputs.append(forwarded(state.forward_to or "", event, passed))
     state.last_active_s = max(state.last_active_s, fold.now_s)  # still in use
     fold.touch(state, offset)
     fold.batch.events[event["type"], "forwarded"] += 1
@@ -74,9 +62,7 @@ def pass_on(
 
 def send(fold: Fold, target: str, body: Mapping[str, Any]) -> None:
     """Send a record to the log that holds another address."""
-    fold.batch.outputs.append(
-        Output(topics.LEAD_FORWARDS.name, encode_key(target), orjson.dumps(body), [])
-    )
+    fold.batch.outputs.append(forward(target, body))
 
 
 def settles_here(state: LeadState, path: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """What a decision sends: records for topics, as CloudEvents with ids that repeat with them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -96,6 +97,18 @@ def cloud_event(
             ("content-type", b"application/json"),
         ],
         label,
+    )
+
+
+def forward(target: str, body: Mapping[str, Any]) -> Output:
+    """Return a record on its way to the log that holds another address."""
+    return Output(topics.LEAD_FORWARDS.name, encode_key(target), orjson.dumps(body), [])
+
+
+def forwarded(target: str, event: Mapping[str, Any], path: Sequence[str] = ()) -> Output:
+    """Return an event on its way to its lead, with the addresses that it has passed."""
+    return forward(
+        target, {"type": "forwarded", "to_lead_id": target, "path": list(path), "event": event}
     )
 
 

@@ -18,6 +18,7 @@ from stream.lead.outputs import (
     decode_key,
     encode_key,
     epoch_s,
+    forwarded,
 )
 from stream.lead.sealing import Sealer
 
@@ -158,19 +159,7 @@ class Router:
         event, value = self._validate(value, origin, is_ours=True)
         address, links = self._resolve(event)
         return tuple(
-            Output(
-                topics.LEAD_FORWARDS.name,
-                record.key,
-                orjson.dumps(
-                    {
-                        "type": "forwarded",
-                        "to_lead_id": decode_key(record.key),
-                        "path": [],
-                        "event": orjson.loads(record.value or b""),
-                    }
-                ),
-                [],
-            )
+            forwarded(decode_key(record.key), orjson.loads(record.value or b""))
             for record in _log_records(event, value, address, links, [])
         )
 
