@@ -6,15 +6,17 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
 
 from schemas import topics
 from schemas.dead_letters import DeadLetter
 from stream.dead_letters import DeadLetterError, LetterBox, Selection
+from stream.kafka.authorization import DENIED
 from stream.kafka.clients import new_producer, partition_of
-from stream.kafka.transactions import ToSend, append
+from stream.kafka.transactions import ToSend, append, transact
 from stream.lead.outputs import rfc3339
 from stream.lead.sealing import SealError
+from stream.logs import fault_of
 from stream.repairs import Patch, Repaired, Workshop
 from stream.settings import Settings
 
@@ -60,7 +62,7 @@ async def replay(
     Raises
     ------
     DeadLetterError
-        If another replay took over meanwhile.
+        If another replay took over meanwhile, or Kafka failed, where this can be run again.
     """
     if dry_run:
         return await _replay(settings, selection, patch, None)
@@ -74,6 +76,15 @@ async def replay(
             "another replay has taken over; when it is done run this again: what was sent already "
             "is passed over"
         ) from None
+    except (KafkaConnectionError, *DENIED):
+        raise  # every command says the same of these
+    except KafkaError as error:
+        if not is_exact:
+            raise
+        raise DeadLetterError(
+            f"the replay was cut short ({fault_of(error)}); run this again: what was sent already "
+            "is passed over"
+        ) from error
     finally:
         await producer.stop()
 
@@ -129,8 +140,7 @@ async def _send(
         events = [r for repaired in chunk for r in await _addressed(settings, producer, repaired)]
         marks = [_mark(settings, repaired) for repaired in chunk]
         if settings.delivery == "exactly_once":
-            async with producer.transaction():
-                await append(producer, [*events, *marks])
+            await transact(producer, [*events, *marks])
         else:
             await append(producer, events)
             await append(producer, marks)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.producer import sender as aiokafka_sender
 
 from stream.kafka.clients import new_producer, partition_of
@@ -101,8 +102,7 @@ class PartitionProducer:
         producer = self._producer
         records = await addressed(producer, self._settings, outputs)
         if self._settings.delivery == "exactly_once":
-            async with producer.transaction():
-                ends = await append(producer, [*records, *changelog])
+            ends = await transact(producer, [*records, *changelog])
         else:
             self._committer.end_if_frozen()  # nothing else shuts out a former owner
             await append(producer, records)
@@ -169,6 +169,30 @@ async def addressed(
             (name, partition_of(output.key, partitions), output.key, output.value, output.headers)
         )
     return records
+
+
+async def transact(
+    producer: AIOKafkaProducer, records: Iterable[ToSend]
+) -> Mapping[tuple[str, int], int]:
+    """Send records in one transaction; return as ``append`` does.
+
+    Raises
+    ------
+    aiokafka.errors.ProducerFenced
+        When another process has taken over. Who is shut out while sending to several partitions
+        may hear of it as another error: taken for a failure, it would shut out the other in turn.
+    aiokafka.errors.KafkaError
+        When Kafka failed.
+    """
+    try:
+        async with producer.transaction():
+            return await append(producer, records)
+    except (IllegalOperation, KafkaError) as error:
+        sending = producer._sender.sender_task
+        ended = sending.exception() if sending.done() and not sending.cancelled() else None
+        if isinstance(ended, ProducerFenced):
+            raise ended from error
+        raise
 
 
 async def append(

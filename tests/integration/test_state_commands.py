@@ -32,6 +32,8 @@ from stream.stored_states import latest_states
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(300)]
 
 EVENTS = 2_400
+# A simulated day goes by in a second of lag between partitions: lateness and repeats span it.
+SPAN = {"late_grace_s": 3e6, "duplicate_window_s": 3e6}
 
 
 def _simulated() -> Iterable[SimulatedEvent]:
@@ -136,7 +138,7 @@ def test_leads_are_spread_over_more_partitions_and_nothing_is_lost(
     kafka: Broker, tmp_path: Path
 ) -> None:
     events = list(_simulated())
-    settings = own_settings(kafka, late_grace_s=3e6, partitions=2)
+    settings = own_settings(kafka, **SPAN, partitions=2)
     asyncio.run(ensure_topics(settings))
     _work_off(settings, tmp_path / "two", events[:1_400])
     before = _leads(asyncio.run(_stored(settings)))
@@ -158,7 +160,7 @@ def test_leads_are_spread_over_more_partitions_and_nothing_is_lost(
     assert set(before) <= set(after)
     assert sum(len(rows) for rows in stored.values()) == len(after) + 5, "a lead is in one place"
 
-    undivided = own_settings(kafka, late_grace_s=3e6, partitions=2)
+    undivided = own_settings(kafka, **SPAN, partitions=2)
     asyncio.run(ensure_topics(undivided))
     _work_off(undivided, tmp_path / "never", events)
     expected = _leads(asyncio.run(_stored(undivided)))

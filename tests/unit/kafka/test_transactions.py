@@ -1,0 +1,42 @@
+"""What a batch's sender makes of the client's errors."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
+
+from stream.kafka.transactions import transact
+
+
+def shut_out(error: Exception) -> Any:
+    """Return a producer whose sender ended while a batch was being put together."""
+    sending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    sending.set_exception(error)
+
+    @asynccontextmanager
+    async def transaction() -> Any:
+        yield
+
+    async def send_batch(*_: object, **__: object) -> None:
+        raise IllegalOperation("not in a transaction")
+
+    return SimpleNamespace(
+        transaction=transaction,
+        send_batch=send_batch,
+        create_batch=lambda: SimpleNamespace(append=lambda **_: True, record_count=lambda: 1),
+        _sender=SimpleNamespace(sender_task=sending),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended_with", "raised"),
+    [(ProducerFenced(), ProducerFenced), (KafkaError("broken"), IllegalOperation)],
+)
+async def test_who_is_shut_out_halfway_hears_that_another_has_taken_over(
+    ended_with: Exception, raised: type[Exception]
+) -> None:
+    with pytest.raises(raised):
+        await transact(shut_out(ended_with), [("topic", 0, b"k", b"v", [])])
