@@ -49,7 +49,7 @@ class Checkpoint(TypedDict):
     ignored_features: Count
     means: dict[str, Weight]
     vars: dict[str, NotNegative]
-    counts: dict[str, NotNegative]
+    counts: dict[str, Count]
     weights: dict[str, Weight]
     intercept: Weight
     squares: dict[str, NotNegative]
@@ -60,19 +60,27 @@ _SNAPSHOT: TypeAdapter[Any] = TypeAdapter(Snapshot)
 _CHECKPOINT: TypeAdapter[Any] = TypeAdapter(Checkpoint)
 
 
-def check_snapshot(state: Any) -> None:
-    """Raise ModelFormatError, which names the field, if a snapshot is not all that it must be."""
-    _check(_SNAPSHOT, state, "snapshot")
+def checked_snapshot(state: Any) -> Snapshot:
+    """Return a snapshot as its types have it; JSON may write a real number as a huge integer.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is not all that it must be; the message names the field.
+    """
+    checked: Snapshot = _checked(_SNAPSHOT, state, "snapshot")
+    return checked
 
 
-def check_checkpoint(state: Any) -> None:
-    """Raise ModelFormatError, which names the field, if a checkpoint is not all that it must be."""
-    _check(_CHECKPOINT, state, "checkpoint")
+def checked_checkpoint(state: Any) -> Checkpoint:
+    """Return a checkpoint as its types have it; raises as ``checked_snapshot`` does."""
+    checked: Checkpoint = _checked(_CHECKPOINT, state, "checkpoint")
+    return checked
 
 
-def _check(adapter: TypeAdapter[Any], state: Any, what: str) -> None:
+def _checked(adapter: TypeAdapter[Any], state: Any, what: str) -> Any:
     try:
-        adapter.validate_python(state)
+        return adapter.validate_python(state)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, first["loc"])) or what

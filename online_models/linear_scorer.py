@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from online_models.formats import ModelSchemaError, check_snapshot
+from online_models.formats import ModelSchemaError, checked_snapshot
 from online_models.logistic import CLIP, SNAPSHOT_SCHEMA
 from online_models.protocols import Features
 
@@ -39,14 +39,14 @@ class LinearScorer:
                 f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r:.40}, this "
                 f"release reads {SNAPSHOT_SCHEMA}; the version in use stays"
             )
-        check_snapshot(snapshot)
+        checked = checked_snapshot(snapshot)
         self.model = model
         self.version = version
-        self.positives: int = snapshot["positives"]
-        self.negatives: int = snapshot["negatives"]
-        self._intercept: float = snapshot["intercept"]
-        self._numeric: dict[str, list[float]] = snapshot["numeric"]
-        self._plain: dict[str, float] = snapshot["plain"]
+        self.positives = checked["positives"]
+        self.negatives = checked["negatives"]
+        self._intercept = checked["intercept"]
+        self._numeric = checked["numeric"]
+        self._plain = checked["plain"]
 
     def explain_one(self, x: Features) -> tuple[float, dict[str, float]]:
         """Return the intercept and each known feature's contribution to the log-odds.

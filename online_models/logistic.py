@@ -6,7 +6,7 @@ from typing import Any
 import river
 from river import linear_model, optim, preprocessing
 
-from online_models.formats import LARGEST, ModelSchemaError, check_checkpoint
+from online_models.formats import LARGEST, ModelSchemaError, checked_checkpoint
 from online_models.protocols import Features
 
 __all__ = [
@@ -175,18 +175,18 @@ class OnlineLogisticRegression:
                 f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by "
                 f"{library()!r}: the model is learned anew from the examples that are kept"
             )
-        check_checkpoint(state)
+        checked = checked_checkpoint(state)
         model = cls(**parameters)
-        model.positives, model.negatives = state["positives"], state["negatives"]
-        model.ignored_features = state["ignored_features"]
+        model.positives, model.negatives = checked["positives"], checked["negatives"]
+        model.ignored_features = checked["ignored_features"]
         scaler, regression = model._scaler, model._regression
-        scaler.means.update(state["means"])
-        scaler.vars.update(state["vars"])
-        scaler.counts.update(state["counts"])
-        regression.intercept = state["intercept"]
-        regression._weights.update(state["weights"])
-        regression.optimizer.g2.update(state["squares"])
-        regression.optimizer.n_iterations = state["iterations"]
+        scaler.means.update(checked["means"])
+        scaler.vars.update(checked["vars"])
+        scaler.counts.update(checked["counts"])
+        regression.intercept = checked["intercept"]
+        regression._weights.update(checked["weights"])
+        regression.optimizer.g2.update(checked["squares"])
+        regression.optimizer.n_iterations = checked["iterations"]
         return model
 
     def _transform(self, x: Features) -> dict[str, float]:

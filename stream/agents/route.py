@@ -4,6 +4,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import structlog
+
 from stream import metrics
 from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import SharedProducer
@@ -11,6 +13,8 @@ from stream.kafka.transport import Records
 from stream.lead.outputs import Origin, Output
 from stream.lead.routing import Router
 from stream.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 async def route(batches: AsyncIterator[Records], ownership: Ownership) -> None:
@@ -61,7 +65,11 @@ class RouteWorker:
             name = record.topic.removeprefix(self._settings.topic_prefix)
             origin = Origin(name, record.partition, record.offset, record.timestamp / 1000.0)
             done[record.topic, record.partition] = record.offset + 1
-            routed = self._router.route(record.key, record.value, origin, now_s)
+            try:
+                routed = self._router.route(record.key, record.value, origin, now_s)
+            except Exception:
+                log.exception("cannot route an event", at=origin.position)
+                routed = self._router.set_aside(record.key, record.value, origin)
             metrics.EVENTS.labels(self.role, routed.event_type, routed.outcome).inc()
             if routed.event_type == "refused":
                 metrics.DEAD_LETTERS.labels(self.role, routed.outcome).inc()

@@ -21,7 +21,8 @@ def email_hash(email: str, key: bytes) -> str:
 
     Addresses are compared without case and outer white space, as mail systems do in practice.
     """
-    return hmac.new(key, email.strip().casefold().encode(), sha256).hexdigest()[:32]
+    address = email.strip().casefold().encode("utf-8", "surrogatepass")
+    return hmac.new(key, address, sha256).hexdigest()[:32]
 
 
 def unit_interval(*parts: str | int) -> float:

@@ -98,7 +98,9 @@ def is_named(address: str) -> bool:
 
 def check_ids(event: Mapping[str, Any]) -> None:
     """Refuse an event with an id that stands for none, or that is taken for ours."""
-    for field in ("lead_id", "anonymous_id", "into_lead_id"):
+    # Elsewhere a field of that name is a stranger's, of any type.
+    merges = ("into_lead_id",) if event.get("type") == "lead_merge" else ()
+    for field in ("lead_id", "anonymous_id", *merges):
         if event.get(field) is not None:
             _check(field, event[field])
 

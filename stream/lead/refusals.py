@@ -8,7 +8,7 @@ from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
 from stream.lead.outputs import Origin, Output, dead_letter
 from stream.lead.records import Record
-from stream.lead.routing import SOURCE_HEADER
+from stream.lead.routing import FAULT_OF_OURS, SOURCE_HEADER
 
 
 def origin_of(headers: Mapping[str, bytes], record: Record) -> Origin | None:
@@ -53,14 +53,8 @@ def chain_too_long(house: House, record: Record, hops: int) -> Output:
 
 def cannot_apply(house: House, record: Record) -> Output:
     """Refuse a record that the fold failed at."""
-    return _letter(
-        house,
-        record,
-        "cannot_apply",
-        None,
-        "leadstream failed at this event, which is a fault of leadstream; report it, and "
-        "replay the letter with a release that mends it",
-    )
+    fault = FAULT_OF_OURS
+    return _letter(house, record, fault.reason, fault.field, fault.message)
 
 
 def _letter(

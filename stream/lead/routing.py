@@ -47,6 +47,14 @@ class Refusal(Exception):  # noqa: N818 - it is a verdict on an event, not a fau
     detail: str | None = None
 
 
+FAULT_OF_OURS = Refusal(
+    "cannot_apply",
+    None,
+    "leadstream failed at this event, which is a fault of leadstream; report it, and replay the "
+    "letter with a release that mends it",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
     """What became of one input record: its event type, its outcome, and what to send."""
@@ -117,20 +125,27 @@ class Router:
                 return Routed(event["type"], "accepted", ())
             address, links = self._resolve(event)
         except Refusal as refusal:
-            letter = dead_letter(
-                self._sealer,
-                origin,
-                key,
-                value,
-                stage="route",
-                reason=refusal.reason,
-                field=refusal.field,
-                message=refusal.message,
-                detail=refusal.detail,
-            )
-            return Routed("refused", refusal.reason, (letter,))
+            return self._refused(key, value, origin, refusal)
         outputs = tuple(_log_records(event, checked, address, links, headers))
         return Routed(event["type"], "accepted", outputs)
+
+    def set_aside(self, key: bytes | None, value: bytes | None, origin: Origin) -> Routed:
+        """Refuse a record that ``route`` failed at: one must not stop all that come after."""
+        return self._refused(key, value or b"", origin, FAULT_OF_OURS)
+
+    def _refused(self, key: bytes | None, value: bytes, origin: Origin, refusal: Refusal) -> Routed:
+        letter = dead_letter(
+            self._sealer,
+            origin,
+            key,
+            value,
+            stage="route",
+            reason=refusal.reason,
+            field=refusal.field,
+            message=refusal.message,
+            detail=refusal.detail,
+        )
+        return Routed("refused", refusal.reason, (letter,))
 
     def check(self, value: bytes, origin: Origin) -> tuple[dict[str, Any], str | None]:
         """Return what an input record's event would be in the log, and its lead's address if any.

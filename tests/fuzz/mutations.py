@@ -6,6 +6,7 @@ Records are set apart by a byte that no JSON has.
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -87,7 +88,7 @@ def mutate(
         _shuffle(records, rng, seeds)
     else:
         place = rng.randrange(len(records))
-        records[place] = _changed(records[place], rng, blind)
+        records[place] = _changed(records[place], rng, blind, _names(tuple(seeds)))
     if rng.random() < 0.05:
         return _encoded(SEPARATOR.join(records), rng)
     return SEPARATOR.join(records)
@@ -109,24 +110,41 @@ def _shuffle(records: list[bytes], rng: Random, seeds: Sequence[bytes]) -> None:
             records[place] = bytes([rng.randrange(256)]) + records[place][1:]
 
 
-def _changed(record: bytes, rng: Random, blind: Callable[[bytes], bytes]) -> bytes:
+def _changed(
+    record: bytes, rng: Random, blind: Callable[[bytes], bytes], names: Sequence[str]
+) -> bytes:
     try:
         tree = json.loads(record[1:], object_pairs_hook=_Object)
         holder = [tree]
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
-            _change(holder, rng)
+            _change(holder, rng, names)
         return record[:1] + _written(holder[0])
     except (ValueError, RecursionError):  # not JSON, or too deep for Python's own parser
         return record[:1] + blind(record[1:])
 
 
-def _change(holder: list[Any], rng: Random) -> None:
+@cache
+def _names(seeds: tuple[bytes, ...]) -> tuple[str, ...]:
+    """Return the names of all fields: what one type of message has is a stranger in another."""
+    names = {"", "\x00", "email", "email_hash", "k" * 200}
+    for seed in seeds:
+        for record in seed.split(SEPARATOR):
+            try:
+                json.loads(
+                    record[1:], object_pairs_hook=lambda pairs: names.update(k for k, _ in pairs)
+                )
+            except ValueError:
+                continue
+    return tuple(sorted(names))
+
+
+def _change(holder: list[Any], rng: Random, names: Sequence[str]) -> None:
     """Change one place of a tree: a value, a name, or whether it is there at all."""
     places: list[tuple[list[Any], int]] = []
     _collect(holder, places, 0)
     where, index = rng.choice(places)
     is_pair = isinstance(where, _Object)
-    choice = rng.randrange(12)
+    choice = rng.randrange(13)
     if choice < 7:
         value = _nasty(rng)
         where[index] = (where[index][0], value) if is_pair else value
@@ -135,8 +153,9 @@ def _change(holder: list[Any], rng: Random) -> None:
     elif choice == 8 and where is not holder:
         where.insert(rng.randrange(len(where) + 1), where[index])
     elif choice == 9 and is_pair:
-        names = [pair[0] for pair in where] + ["", "\x00", "email", "email_hash", "k" * 200]
-        where[index] = (rng.choice(names), where[index][1])
+        where[index] = (rng.choice([*(pair[0] for pair in where), *names]), where[index][1])
+    elif choice == 11 and is_pair:
+        where.insert(index, (rng.choice(names), _nasty(rng)))
     elif choice == 10:
         other, at = rng.choice(places)
         # Written, since a value that is put into itself would have no end.

@@ -57,17 +57,20 @@ def _fits(value: Any) -> bool:
 
 @st.composite
 def spoiled(draw: st.DrawFn, documents: list[dict[str, Any]]) -> bytes:
-    """Draw a valid document with some of its fields exchanged, doubled or gone, or cut off."""
+    """Draw a valid document with some fields exchanged, doubled, another's, or gone; or cut off."""
     document = draw(st.sampled_from(documents))
+    names = sorted({orjson.dumps(name) for document in documents for name in document})
     pairs = [(orjson.dumps(name), orjson.dumps(value)) for name, value in document.items()]
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.integers(0, len(pairs) - 1))
         name, _ = pairs[place]
-        match draw(st.sampled_from(["value", "value", "value", "double", "gone"])):
+        match draw(st.sampled_from(["value", "value", "value", "double", "stranger", "gone"])):
             case "value":
                 pairs[place] = name, draw(LITERAL_OR_JSON)
             case "double":
                 pairs.append((name, draw(LITERAL_OR_JSON)))
+            case "stranger":
+                pairs.append((draw(st.sampled_from(names)), draw(LITERAL_OR_JSON)))
             case _ if len(pairs) > 1:
                 del pairs[place]
     written = b"{" + b",".join(name + b":" + value for name, value in pairs) + b"}"

@@ -48,10 +48,9 @@ def test_no_identifier_is_a_missing_field():
 
 @pytest.mark.parametrize("value", ["anon:v", "email:abc", "\x00partition"])
 def test_addresses_of_our_own_are_no_lead_ids(value):
-    for check in (lambda: identity.resolve({"lead_id": value}),
-                  lambda: identity.check_ids({"into_lead_id": value})):  # fmt: skip
+    for event in ({"lead_id": value}, {"type": "lead_merge", "into_lead_id": value}):
         with pytest.raises(identity.IdentityError):
-            check()
+            identity.check_ids(event)
 
 
 def test_only_anonymous_visitors_are_not_named():

@@ -304,6 +304,11 @@ def test_the_address_of_a_lead_known_by_mail_is_taken_back():
     assert route(VIEW | {"lead_id": "email:jane"}).outcome == "bad_value"
 
 
+def test_a_field_that_only_another_type_has_is_a_strangers_of_any_kind() -> None:
+    routed = route(VIEW | {"into_lead_id": [], "email_hash": 7}, "page-views")
+    assert routed.outcome == "accepted"
+
+
 def test_what_holds_no_address_is_sent_on_byte_by_byte():
     value = orjson.dumps(VIEW | {"title": "50 % off"}).replace(b'":', b'" :')
     (output,) = route(value).outputs

@@ -68,4 +68,6 @@ def test_email_addresses_in_keys_are_hidden_and_other_keys_stay():
     assert b"jane" not in hidden
     assert hidden == SEALER.public_key(b'{"email": "JANE@example.com"}')
     assert hidden != Sealer(b"another secret").public_key(b'{"email": "jane@example.com"}')
+    broken = SEALER.public_key(b"\xff\xfejane@example.com")
+    assert b"jane" not in broken
     assert len(SEALER.public_key(b"x" * 5_000)) == MAX_PUBLIC_KEY_BYTES
