@@ -54,7 +54,7 @@ class ModelCheckpoint(Message):
 
     type: Literal["model_checkpoint"] = "model_checkpoint"
     model: str
-    next_offset: int
+    next_offset: Annotated[int, Field(ge=0, lt=2**63)]
     checkpoint_schema: int
     library: str
     state: JsonObject

@@ -71,8 +71,8 @@ def _browse(state: LeadState, event: Mapping[str, Any], at_s: float, house: Hous
     if not state.sessions or at_s - state.last_web_s > house.session_gap_s:
         state.sessions += 1
     state.last_web_s = max(state.last_web_s, at_s)
-    state.dwell_s += min(event.get("duration_s") or 0.0, house.session_gap_s)
     if event["type"] == "page_view":
+        state.dwell_s += min(event.get("duration_s") or 0.0, house.session_gap_s)
         page = short_hash(page_of(event["url"]))
         if page not in state.pages:
             if len(state.pages) < MAX_PAGES:

@@ -44,7 +44,7 @@ async def _append(
 @pytest.mark.kafka
 @pytest.mark.transactions
 async def test_what_is_lost_doubled_or_changed_is_found(kafka: Broker, tmp_path: Path) -> None:
-    settings = own_settings(kafka, late_grace_s=3e6)
+    settings = own_settings(kafka, late_grace_s=3e6, partitions=2)
     await ensure_topics(settings)
 
     def work() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import statistics
+from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -108,7 +109,7 @@ def test_a_lead_can_be_explained_and_a_model_rolled_back_while_workers_run(
     settings = own_settings(kafka, late_grace_s=3e6)
     asyncio.run(ensure_topics(settings))
     with workers(settings, tmp_path):
-        asyncio.run(feed(settings, _simulated()))
+        asyncio.run(feed(settings, islice(_simulated(), 1_500)))
         scores = asyncio.run(_recorded(settings, topics.LEAD_SCORES))
         lead_id = next(k for k, _, _ in scores if k and k.startswith(b"lead-")).decode()
         shown = leadstream(settings, "explain", lead_id)

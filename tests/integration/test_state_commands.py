@@ -31,7 +31,7 @@ from stream.stored_states import latest_states
 
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(300)]
 
-EVENTS = 2_400
+EVENTS = 1_800
 # A simulated day goes by in a second of lag between partitions: lateness and repeats span it.
 SPAN = {"late_grace_s": 3e6, "duplicate_window_s": 3e6}
 
@@ -140,7 +140,7 @@ def test_leads_are_spread_over_more_partitions_and_nothing_is_lost(
     events = list(_simulated())
     settings = own_settings(kafka, **SPAN, partitions=2)
     asyncio.run(ensure_topics(settings))
-    _work_off(settings, tmp_path / "two", events[:1_400])
+    _work_off(settings, tmp_path / "two", events[:1_000])
     before = _leads(asyncio.run(_stored(settings)))
 
     assert "only adds partitions" in _refused(settings, "state", "repartition", "1")
@@ -153,7 +153,7 @@ def test_leads_are_spread_over_more_partitions_and_nothing_is_lost(
     assert int(moved.split()[0]) > len(before) / 3
     assert leadstream(settings, "state", "repartition", "5").startswith("0 leads move")
     settings = settings.model_copy(update={"partitions": 5})
-    _work_off(settings, tmp_path / "five", events[1_400:])
+    _work_off(settings, tmp_path / "five", events[1_000:])
     stored = asyncio.run(_stored(settings))
     assert all(len(rows) > 1 for rows in stored.values()), "every partition was to have leads"
     after = _leads(stored)

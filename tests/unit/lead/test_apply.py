@@ -27,6 +27,11 @@ def lead(*events_after, house=HOUSE):
     return state
 
 
+def test_a_field_that_only_another_type_has_is_not_looked_at():
+    state = lead((0, "form_fill", {"duration_s": "for ever", "url": [], "stage": {}}))
+    assert (state.events, state.dwell_s, state.stage) == (1, 0.0, None)
+
+
 def test_an_id_is_a_duplicate_within_its_window_only():
     state = LeadState.new("L", 0.0)
     assert not is_duplicate(state, "a", 0.0, HOUSE)

@@ -55,11 +55,27 @@ def test_a_checkpoint_that_lacks_something_is_refused(missing):
     [
         ("means", {"age": "x"}), ("vars", {"age": -1.0}), ("weights", []), ("intercept", None),
         ("squares", {"age": "1"}), ("positives", -1), ("iterations", 0.5),
-        ("weights", {"a": 1e200}),
+        ("weights", {"a": 1e200}), ("counts", {"age": 2**63}),
     ],
 )  # fmt: skip
 def test_a_checkpoint_with_a_broken_field_names_it(field, value):
     document = orjson.loads(learner().checkpoint().value or b"")
     document["state"][field] = value
     with pytest.raises(ValueError, match=field):
+        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+
+
+def test_real_numbers_that_a_checkpoint_has_as_huge_integers_are_written_again():
+    learned = learner()
+    learned.learn(orjson.dumps(EXAMPLE), 0)
+    document = orjson.loads(learned.checkpoint().value or b"")
+    document["state"]["vars"]["age"] = 2**64 - 1
+    restored = Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+    restored.learn(orjson.dumps(EXAMPLE), 1)
+    assert orjson.loads(restored.checkpoint().value or b"")["state"]["vars"]["age"] > 1e18
+
+
+def test_a_checkpoint_at_an_offset_that_no_log_has_is_refused():
+    document = orjson.loads(learner().checkpoint().value or b"") | {"next_offset": 2**63}
+    with pytest.raises(ValueError, match="checkpoint is broken"):
         Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
