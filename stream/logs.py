@@ -37,7 +37,9 @@ def _without_values(
     if given is True:
         error = sys.exc_info()[1]
     parts: list[str] = []
-    while isinstance(error, BaseException):
+    told: set[int] = set()
+    while isinstance(error, BaseException) and id(error) not in told:  # chains may be rings
+        told.add(id(error))
         parts += [*traceback.format_tb(error.__traceback__), f"{fault_of(error)}\n"]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if parts:

@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 BEAT_S = 1.0
 EXIT_AFTER = 2.0
 """How many times the allowed silence, before the process ends."""
+SAY_S = 1.0
+"""What hangs may hold a lock of the logs': it is not waited for longer than this."""
 
 
 class Watchdog:
@@ -45,6 +47,7 @@ class Watchdog:
         self._beat_s = clock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._speaker: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to look."""
@@ -78,13 +81,27 @@ class Watchdog:
     def look(self) -> None:
         """Look once: say what is silent, and end the process if it has been for too long."""
         silent = self.silent()
-        metrics.STALLED.set(len(silent))
-        for name, silence_s in silent:
-            log.error("stalled", part=name, silence_s=round(silence_s, 1))
-            if silence_s > EXIT_AFTER * self._allowed_s:
-                log.critical("the worker ends, to be started anew", part=name)
-                sys.stderr.flush()
-                self._end()
+        lost = [name for name, silence_s in silent if silence_s > EXIT_AFTER * self._allowed_s]
+        self._say(silent, lost)
+        if lost:
+            self._end()
+
+    def _say(self, silent: list[tuple[str, float]], lost: list[str]) -> None:
+        """Say it from a thread of its own."""
+        if self._speaker is not None and self._speaker.is_alive():
+            return
+
+        def speak() -> None:
+            metrics.STALLED.set(len(silent))
+            for name, silence_s in silent:
+                log.error("stalled", part=name, silence_s=round(silence_s, 1))
+            if lost:
+                log.critical("the worker ends, to be started anew", parts=lost)
+            sys.stderr.flush()
+
+        self._speaker = threading.Thread(target=speak, name="watchdog-speaks", daemon=True)
+        self._speaker.start()
+        self._speaker.join(SAY_S)
 
     def _run(self) -> None:
         while not self._stop.wait(BEAT_S):

@@ -187,11 +187,13 @@ async def transact(
     try:
         async with producer.transaction():
             return await append(producer, records)
+    except ProducerFenced:
+        raise
     except (IllegalOperation, KafkaError) as error:
         sending = producer._sender.sender_task
         ended = sending.exception() if sending.done() and not sending.cancelled() else None
         if isinstance(ended, ProducerFenced):
-            raise ended from error
+            raise ProducerFenced from error
         raise
 
 

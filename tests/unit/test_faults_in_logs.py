@@ -48,6 +48,14 @@ def test_tracebacks_hold_places_and_no_values(lines: io.StringIO, logger: loggin
     assert "test_faults_in_logs.py" in text
 
 
+@pytest.mark.timeout(20)
+def test_an_error_that_is_its_own_cause_is_told_once(lines: io.StringIO) -> None:
+    first, second = ValueError("a"), TypeError("b")
+    first.__cause__, second.__cause__ = second, first
+    logging.getLogger("theirs").error("round in circles", exc_info=first)
+    assert lines.getvalue().count("ValueError") == 1
+
+
 def test_faults_of_the_machinery_are_told_whole() -> None:
     for error in (
         KafkaConnectionError("no broker at kafka:9092"),

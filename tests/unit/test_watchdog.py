@@ -1,9 +1,11 @@
+import threading
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from stream import metrics
+from stream import metrics, watchdog
 from stream.watchdog import Watchdog
 
 
@@ -47,6 +49,21 @@ def test_a_silent_part_is_named_and_ends_the_process_when_it_stays_silent(
     assert parts.ended == 0
     parts.silence["lead-events-3"] = 121.0
     parts.dog.look()
+    assert parts.ended == 1
+
+
+def test_what_hangs_while_it_writes_a_log_is_ended_all_the_same(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = threading.Event()
+    hanging = SimpleNamespace(error=lambda *_, **__: written.wait(60))
+    monkeypatch.setattr(watchdog, "log", hanging)
+    monkeypatch.setattr(watchdog, "SAY_S", 0.01)
+    parts.now_s += 61.0
+    parts.dog.look()
+    parts.now_s += 60.0
+    parts.dog.look()
+    written.set()
     assert parts.ended == 1
 
 

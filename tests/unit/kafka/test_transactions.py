@@ -11,7 +11,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from stream.kafka.transactions import transact
 
 
-def shut_out(error: Exception) -> Any:
+def shut_out(error: Exception, sending_fails: Exception) -> Any:
     """Return a producer whose sender ended while a batch was being put together."""
     sending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     sending.set_exception(error)
@@ -21,7 +21,7 @@ def shut_out(error: Exception) -> Any:
         yield
 
     async def send_batch(*_: object, **__: object) -> None:
-        raise IllegalOperation("not in a transaction")
+        raise sending_fails
 
     return SimpleNamespace(
         transaction=transaction,
@@ -39,4 +39,11 @@ async def test_who_is_shut_out_halfway_hears_that_another_has_taken_over(
     ended_with: Exception, raised: type[Exception]
 ) -> None:
     with pytest.raises(raised):
-        await transact(shut_out(ended_with), [("topic", 0, b"k", b"v", [])])
+        await transact(shut_out(ended_with, IllegalOperation()), [("topic", 0, b"k", b"v", [])])
+
+
+async def test_the_error_that_it_ended_with_is_no_cause_of_itself() -> None:
+    ended_with = ProducerFenced()
+    with pytest.raises(ProducerFenced) as raised:
+        await transact(shut_out(ended_with, ended_with), [("topic", 0, b"k", b"v", [])])
+    assert raised.value.__cause__ is None
