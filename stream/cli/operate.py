@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated
 
 import orjson
@@ -19,7 +19,7 @@ from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import append
 from stream.lead.identity import ANONYMOUS, IdentityError, check_ids
 from stream.lead.learner import serving_record
-from stream.lead.outputs import rfc3339
+from stream.lead.outputs import Output, rfc3339
 from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore
 from stream.rights import PARTIES, rights
@@ -237,7 +237,7 @@ async def _store(settings: Settings) -> SnapshotStore:
 async def _write(settings: Settings, name: str, version: str | None) -> None:
     record = serving_record(name, "pin", version or "")
     if version is None:
-        record = replace(record, value=None)
+        record = Output(record.topic, record.key, None, [])
     record = signed(record, settings.snapshot_key.get_secret_value().encode())
     producer = new_producer(settings)
     await producer.start()

@@ -42,21 +42,31 @@ def is_duplicate(state: LeadState, event_id: str, now_s: float, house: House) ->
 def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> None:
     """Count an event at its own time; a late one counts as of then."""
     state.events += 1
-    before = points.standing(state.ledger, house.points, at_s)
     kinds = kinds_of(event)
     for kind in kinds:
         state.overflows += not state.counts.add(kind, at_s)
     advance(state, at_s, event["type"], kinds[-1] if kinds else "", house)
     if event["type"] in ON_THE_WEBSITE:
         _browse(state, event, at_s, house)
-    if event["type"] in CHANGES_WHAT_HOLDS:
-        points.hold(state.ledger, house.points, state.attributes, at_s)
-    points.earn(state.ledger, house.points, event, at_s)
-    earned = sum(points.standing(state.ledger, house.points, at_s).values()) - sum(before.values())
+    earned = _earn(state, event, at_s, house)
     if kinds:
         state.journey.append([at_s, kinds[-1], round(earned, 2)])
         state.journey.sort(key=lambda step: step[0])
         shorten_journey(state)
+
+
+def _earn(state: LeadState, event: Mapping[str, Any], at_s: float, house: House) -> float:
+    """Bring a lead's points up to an event; return by how much that changed them."""
+    rules = points.met(house.points, event)
+    holds = event["type"] in CHANGES_WHAT_HOLDS
+    if not rules and not holds:
+        return 0.0
+    before = points.standing(state.ledger, house.points, at_s)
+    if holds:
+        points.hold(state.ledger, house.points, state.attributes, at_s)
+    points.earn(state.ledger, rules, at_s)
+    after = points.standing(state.ledger, house.points, at_s)
+    return sum(after.values()) - sum(before.values())
 
 
 def shorten_journey(state: LeadState) -> None:

@@ -1,6 +1,7 @@
 """The feature vector that a lead is scored with: a pure function of its state and the time."""
 
 import math
+from functools import lru_cache
 
 from stream.lead.state import LeadState
 
@@ -9,9 +10,13 @@ Features = dict[str, float | str]
 COUNTED = ((0, "count"), (2, "count_1d"), (3, "count_7d"))
 """Which columns of the decayed counts become features, and under which prefix."""
 
+NAMES_KEPT = 16_384
+"""Names that are put together once: senders decide how many there are, so not all are kept."""
+
 _VIEWS = {"count_1d": "count", "count_7d": "count", "attribute_log": "attribute"}
 
 
+@lru_cache(NAMES_KEPT)
 def fact_of(feature: str) -> str:
     """Return what a feature is a view of: people are told facts, not their transformations.
 
@@ -61,7 +66,7 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
     for column, prefix in COUNTED:
         factor = factors[column]
         for kind, row in state.counts.counts.items():
-            x[f"{prefix}:{kind}"] = log1p(row[column] * factor)
+            x[_named(prefix, kind)] = log1p(row[column] * factor)
     for name, value in state.attributes.items():
         if isinstance(value, bool):
             x[f"attribute:{name}"] = "yes" if value else "no"
@@ -73,3 +78,8 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
             x[f"attribute:{plain}"] = number
             x[f"attribute_log:{plain}"] = math.copysign(log1p(abs(number)), number)
     return x
+
+
+@lru_cache(NAMES_KEPT)
+def _named(prefix: str, kind: str) -> str:
+    return f"{prefix}:{kind}"

@@ -1,9 +1,8 @@
 """What a decision sends: records for topics, as CloudEvents with ids that repeat with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,6 +13,9 @@ from stream.lead.sealing import Contents, Sealer
 Headers = list[tuple[str, bytes]]
 
 SOURCE = "/leadstream"
+_SPECVERSION = ("ce_specversion", b"1.0")
+_SOURCE = ("ce_source", SOURCE.encode())
+_CONTENT_TYPE = ("content-type", b"application/json")
 MAX_MESSAGE_CHARACTERS = 500
 MAX_FIELD_CHARACTERS = 200
 
@@ -21,8 +23,7 @@ _FIRST_S = datetime.min.replace(tzinfo=UTC).timestamp()
 _LAST_S = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A record to send: topic name without prefix, key, value, headers.
 
     ``label`` is what metrics count it under: a tier, a rule or a reason code.
@@ -35,8 +36,7 @@ class Output:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a record stood in its input topic, and when it was received (epoch seconds)."""
 
     topic: str
@@ -89,12 +89,12 @@ def cloud_event(
         encode_key(lead_id),
         orjson.dumps(value),
         [
-            ("ce_specversion", b"1.0"),
+            _SPECVERSION,
             ("ce_id", ce_id.encode()),
-            ("ce_source", SOURCE.encode()),
-            ("ce_type", f"leadstream.{value['type']}".encode()),
+            _SOURCE,
+            ("ce_type", b"leadstream." + value["type"].encode()),
             ("ce_time", value["occurred_at"].encode()),
-            ("content-type", b"application/json"),
+            _CONTENT_TYPE,
         ],
         label,
     )

@@ -3,7 +3,8 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -40,17 +41,24 @@ class Condition(BaseModel):
             raise ValueError("give at least one of equals, contains, one_of, at_least, at_most")
         return self
 
+    @cached_property
+    def _folded(self) -> tuple[str | float | bool | None, str | None, list[str | float] | None]:
+        return (
+            None if self.equals is None else _fold(self.equals),
+            None if self.contains is None else self.contains.casefold(),
+            None if self.one_of is None else [_fold(v) for v in self.one_of],
+        )
+
     def holds(self, value: Any) -> bool:
         """Tell whether a JSON value passes; text is compared without case."""
         if isinstance(value, str):
             value = value.casefold()
-        if self.equals is not None and value != _fold(self.equals):
+        equals, contains, one_of = self._folded
+        if equals is not None and value != equals:
             return False
-        if self.contains is not None and not (
-            isinstance(value, str) and self.contains.casefold() in value
-        ):
+        if contains is not None and not (isinstance(value, str) and contains in value):
             return False
-        if self.one_of is not None and value not in [_fold(v) for v in self.one_of]:
+        if one_of is not None and value not in one_of:
             return False
         if self.at_least is not None or self.at_most is not None:
             if not isinstance(value, int | float) or isinstance(value, bool):
@@ -115,9 +123,13 @@ class PointRules(BaseModel):
                 raise ValueError(f"two rules are named {name!r}; rename one")
         return self
 
-    def of_event(self, event_type: str) -> Iterable[PointRule]:
+    def of_event(self, event_type: str) -> Sequence[PointRule]:
         """Return the rules for one type of event."""
-        return (r for r in self.rule if r.event == event_type)
+        return self._by_event.get(event_type, ())
+
+    @cached_property
+    def _by_event(self) -> Mapping[str | None, Sequence[PointRule]]:
+        return {r.event: [s for s in self.rule if s.event == r.event] for r in self.rule}
 
 
 def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:

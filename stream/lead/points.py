@@ -1,6 +1,6 @@
 """A lead's ledger of rule points: what each rule has earned, decayed as of a time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from stream.lead.point_rules import PointRule, PointRules
@@ -19,19 +19,19 @@ def value_at(event: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def earn(ledger: Ledger, rules: PointRules, event: Mapping[str, Any], at_s: float) -> None:
-    """Credit the rules that an event meets, at the event's own time."""
-    for rule in met(rules, event):
+def earn(ledger: Ledger, rules: Iterable[PointRule], at_s: float) -> None:
+    """Credit rules that an event met, at the event's own time."""
+    for rule in rules:
         _credit(ledger, rule, rule.points, at_s)
 
 
 def met(rules: PointRules, event: Mapping[str, Any]) -> list[PointRule]:
     """Return the rules that an event meets."""
-    return [
-        rule
-        for rule in rules.of_event(event["type"])
-        if all(test.holds(value_at(event, path)) for path, test in rule.where.items())
-    ]
+    return [rule for rule in rules.of_event(event["type"]) if _is_met(rule, event)]
+
+
+def _is_met(rule: PointRule, event: Mapping[str, Any]) -> bool:
+    return all(test.holds(value_at(event, path)) for path, test in rule.where.items())
 
 
 def credit(ledger: Ledger, rules: PointRules, names: Collection[str], at_s: float) -> None:

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stream.lead.features import Features, fact_of
 from stream.lead.house import House
@@ -27,8 +26,7 @@ class Scorer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A lead's score at one moment.
 
     ``log_odds`` is ``baseline`` plus the sum of ``contributions``.

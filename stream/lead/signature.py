@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import replace
 from hashlib import sha256
 
 from stream.lead.outputs import Output
@@ -13,7 +12,8 @@ SIGNATURE_HEADER = "signature"
 def signed(output: Output, secret: bytes) -> Output:
     """Return a record with its signature; deletions are signed as well."""
     signature = _signature(output.topic, output.key, output.value, secret)
-    return replace(output, headers=[*output.headers, (SIGNATURE_HEADER, signature)])
+    topic, key, value, headers, label = output
+    return Output(topic, key, value, [*headers, (SIGNATURE_HEADER, signature)], label)
 
 
 def is_genuine(

@@ -4,8 +4,7 @@ Each rule decides whether it fires; a cooldown per lead and rule holds it back, 
 trigger held back says why.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import topics
 from stream.lead.consent import EMAIL, NURTURING, may
@@ -21,16 +20,14 @@ POLICY = "rules"
 POLICY_VERSION = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """What a decision answers: an event, or a timer with its rule and due time."""
 
     event_id: str
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether a rule's trigger goes out, and if not, why."""
 
     rule: str

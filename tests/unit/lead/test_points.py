@@ -37,7 +37,7 @@ def standing(ledger, at_s):
 def earned(*events_at):
     ledger: points.Ledger = {}
     for event, at_s in events_at:
-        points.earn(ledger, RULES, event, at_s)
+        points.earn(ledger, points.met(RULES, event), at_s)
     return ledger
 
 
@@ -54,7 +54,7 @@ def test_points_stop_at_the_cap_on_either_side():
     )
     ledger: points.Ledger = {}
     for _ in range(3):
-        points.earn(ledger, negative, VISIT, 0.0)
+        points.earn(ledger, points.met(negative, VISIT), 0.0)
     assert points.standing(ledger, negative, 0.0) == {"n": -10.0}
 
 
