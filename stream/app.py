@@ -73,7 +73,9 @@ class WorkerProcess:
         self._fetched: dict[TP, tuple[int, float]] = {}
         self._watchdog = Watchdog(settings.stall_timeout_s, self._stalled)
         self._crash: asyncio.Future[None] | None = None
-        self.ownership = Ownership(self._make, self._flow, self._on_crash)
+        self.ownership = Ownership(
+            self._make, self._flow, self._on_crash, 2 * settings.session_timeout_s
+        )
         self.faust = self._faust_app()
         self.web = WebServer(
             settings.web_host,

@@ -1,6 +1,7 @@
 """One after another: a worker, the batches waiting for it, and the task that does them."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
@@ -79,19 +80,29 @@ class Lane:
     turns
         Shared by the lanes of a role: who waits for its turn gathers more meanwhile, so that
         load makes transactions larger instead of more.
+    retake_s
+        Who was shut out, and is told nothing else by the group for so long, shuts the other out:
+        of two rebalances close together the former's owner may have come last.
     """
 
     def __init__(
-        self, name: str, worker: Worker, flow: Callable[[], Flow], turns: asyncio.Semaphore
+        self,
+        name: str,
+        worker: Worker,
+        flow: Callable[[], Flow],
+        turns: asyncio.Semaphore,
+        retake_s: float,
     ) -> None:
         self.name = name
         self.worker = worker
         self._flow = flow
         self._turns = turns
+        self._retake_s = retake_s
         self._waiting: deque[Records] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._stopped = asyncio.Event()
+        self._told = asyncio.Event()
         self.is_restored = False
         self._since_s: float | None = None
         self._waiting_of: Counter[TP] = Counter()
@@ -135,7 +146,7 @@ class Lane:
 
     async def start(self, on_crash: Callable[[BaseException], None]) -> None:
         """Shut out a former owner, then restore and work in the background."""
-        self._stopping = False
+        self._stopped.clear()
         self.clear()
         await self.worker.fence()
         self._task = asyncio.create_task(self._run(), name=self.name)
@@ -147,9 +158,15 @@ class Lane:
 
         self._task.add_done_callback(done)
 
+    def keep(self) -> None:
+        """Hear from the group that the partition is still this process's."""
+        self._told.set()
+
     async def pause(self) -> None:
         """Finish the batch under way."""
-        self._stopping, self.is_restored = True, False
+        self._stopped.set()
+        self._told.set()
+        self.is_restored = False
         self._since_s = None
         self.clear()
         self._wake.set()
@@ -170,22 +187,20 @@ class Lane:
         await self.worker.close()
 
     async def _run(self) -> None:
-        if not await self._attempt(self.worker.restore):
-            return
-        self.is_restored = True
-        while not self._stopping:
+        await self._see_through(self.worker.restore)
+        while not self._stopped.is_set():
             if not self._waiting:
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), IDLE_S)
                 except TimeoutError:
-                    if not await self._attempt(self.worker.idle):
-                        return
+                    await self._see_through(self.worker.idle)
                 continue
             async with self._turns:
                 records = self._next()
-                if records and not await self._attempt(self._work(records)):
-                    return
+                is_done = not records or await self._attempt(self._work(records))
+            if not is_done:
+                await self._see_through(self._work(records), is_shut_out=True)
 
     def _next(self) -> list[Any]:
         """Take what waits as one batch."""
@@ -204,14 +219,27 @@ class Lane:
                 self._flow().on_buffer_drop(tp)
         return records
 
-    def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:
-        return lambda: self.worker.process(records)
+    async def _see_through(
+        self, work: Callable[[], Awaitable[None]], *, is_shut_out: bool = False
+    ) -> None:
+        """Do a piece of work; who is shut out does it when the group lets the partition be his."""
+        while not self._stopped.is_set():
+            if is_shut_out:
+                self._told.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._told.wait(), self._retake_s)
+                if self._stopped.is_set():
+                    return
+                log.warning("the group lets it be ours: taking it back", lane=self.name)
+            if await self._attempt(work, anew=is_shut_out):
+                return
+            is_shut_out = True
 
-    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do a piece of work, again from what was committed if it fails; False when fenced."""
+    async def _attempt(self, work: Callable[[], Awaitable[None]], *, anew: bool = False) -> bool:
+        """Do a piece of work, again from what was committed if it fails; False when shut out."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                if attempt > 1:
+                if anew or attempt > 1:
                     await self.worker.fence()
                     await self.worker.restore()
                 self._since_s = time.monotonic() if self.is_restored else None
@@ -226,7 +254,7 @@ class Lane:
                 return False
             except Exception as error:
                 self.worker.discard()
-                if attempt == ATTEMPTS or self._stopping:
+                if attempt == ATTEMPTS or self._stopped.is_set():
                     raise
                 metrics.RETRIES.labels(self.worker.role).inc()
                 log.warning(
@@ -238,5 +266,9 @@ class Lane:
                 await asyncio.sleep(0.2 * 2**attempt)
             else:
                 self._since_s = None
+                self.is_restored = not self._stopped.is_set()
                 return True
         return False
+
+    def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:
+        return lambda: self.worker.process(records)

@@ -26,6 +26,8 @@ class Ownership:
         Returns what holds fetching back.
     on_crash
         Told when a worker gave up: the process should end, so that another takes over.
+    retake_s
+        How long who was shut out waits for the group to say so.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class Ownership:
         make: Callable[[TP], tuple[Hashable, Callable[[], Worker]] | None],
         flow: Callable[[], Flow],
         on_crash: Callable[[BaseException], None],
+        retake_s: float = 16.0,
     ) -> None:
         self._make = make
         self._flow = flow
         self._on_crash = on_crash
+        self._retake_s = retake_s
         self._lanes: dict[Hashable, Lane] = {}
         self._names: dict[TP, Hashable] = {}
         self._turns: dict[str, asyncio.Semaphore] = defaultdict(
@@ -108,7 +112,9 @@ class Ownership:
                 lane = self._lanes[name] = self._lane(str(name), maker())
             # Fetching begins anew at what was committed, which brings what waits here as well.
             lane.clear()
-            if not lane.is_running:
+            if lane.is_running:
+                lane.keep()
+            else:
                 starting.append(lane)
         await asyncio.gather(*(lane.start(self._on_crash) for lane in starting))
         self._assigned = True
@@ -120,4 +126,4 @@ class Ownership:
         await asyncio.gather(*(lane.close() for lane in lanes))
 
     def _lane(self, name: str, worker: Worker) -> Lane:
-        return Lane(name, worker, self._flow, self._turns[worker.role])
+        return Lane(name, worker, self._flow, self._turns[worker.role], self._retake_s)

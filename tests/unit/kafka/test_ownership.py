@@ -15,7 +15,10 @@ LOG = [TP("lead-events", n) for n in range(3)]
 
 
 class FakeWorker:
-    """A worker that notes what is asked of it; a batch waits while ``gate`` is closed."""
+    """A worker that notes what is asked of it, and passes over what it has done.
+
+    A batch waits while ``gate`` is closed.
+    """
 
     role = "score"
 
@@ -41,7 +44,7 @@ class FakeWorker:
         error, self.error = self.error, None
         if error is not None:
             raise error
-        self.done += [r.offset for r in records]
+        self.done += [r.offset for r in records if r.offset not in self.done]
 
     async def idle(self) -> None:
         pass
@@ -56,7 +59,7 @@ class FakeWorker:
 class Process:
     """An ownership over the partitions of the log, and the workers it made."""
 
-    def __init__(self, *, works_through_rebalances: bool = True) -> None:
+    def __init__(self, *, works_through_rebalances: bool = True, retake_s: float = 60) -> None:
         self.workers: dict[int, FakeWorker] = {}
         self.crashes: list[BaseException] = []
         self.held_back: set[TP] = set()
@@ -72,7 +75,7 @@ class Process:
 
             return str(tp.partition), worker
 
-        self.ownership = Ownership(make, lambda: flow, self.crashes.append)  # type: ignore[arg-type, return-value]
+        self.ownership = Ownership(make, lambda: flow, self.crashes.append, retake_s)  # type: ignore[arg-type, return-value]
 
     def deliver(self, tp: TP, *offsets: int) -> None:
         records = [SimpleNamespace(offset=n, value=b"") for n in offsets]
@@ -146,6 +149,25 @@ async def test_who_was_shut_out_does_nothing_until_the_group_gives_the_partition
     process.deliver(LOG[0], 1, 2)
     await until(lambda: worker.done == [1, 2])
     assert process.crashes == []
+    await process.ownership.close()
+
+
+async def test_who_was_shut_out_while_the_group_lets_the_partition_be_his_takes_it_back() -> None:
+    process = Process(retake_s=0.05)
+    await process.ownership.on_assigned({LOG[0], LOG[1]})
+    worker, other = process.workers[0], process.workers[1]
+    await until(lambda: process.ownership.is_ready)
+    worker.error = ProducerFenced()  # by one who heard of an older rebalance later
+    process.deliver(LOG[0], 1)
+    await until(lambda: not process.ownership.is_ready)
+    process.deliver(LOG[0], 2)
+    process.deliver(LOG[1], 7)
+    await until(lambda: other.done == [7])  # its turn is not kept while it waits
+    assert worker.done == []
+    await until(lambda: worker.done == [1, 2])
+    assert worker.calls == ["fence", "restore", "discard", "fence", "restore"]
+    assert process.ownership.is_ready
+    assert dict(process.ownership.stalled(10**9))["0"] == 0.0
     await process.ownership.close()
 
 
