@@ -21,7 +21,7 @@ FULL_BATCHES = 4
 """Batches waiting for one partition's worker before no more of that partition is fetched."""
 FULL_BYTES = 2 << 20
 """The same in bytes: what waits is lag in Kafka, not memory here."""
-MAX_BATCH_RECORDS = 1_000
+MAX_BATCH_RECORDS = 500
 IDLE_S = 0.2
 ATTEMPTS = 5
 
