@@ -101,7 +101,7 @@ class Lane:
         self._waiting: deque[Records] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._stopped = asyncio.Event()
+        self._stopping = False
         self._told = asyncio.Event()
         self.is_restored = False
         self._since_s: float | None = None
@@ -146,7 +146,7 @@ class Lane:
 
     async def start(self, on_crash: Callable[[BaseException], None]) -> None:
         """Shut out a former owner, then restore and work in the background."""
-        self._stopped.clear()
+        self._stopping = False
         self.clear()
         await self.worker.fence()
         self._task = asyncio.create_task(self._run(), name=self.name)
@@ -164,9 +164,8 @@ class Lane:
 
     async def pause(self) -> None:
         """Finish the batch under way."""
-        self._stopped.set()
+        self._stopping, self.is_restored = True, False
         self._told.set()
-        self.is_restored = False
         self._since_s = None
         self.clear()
         self._wake.set()
@@ -188,7 +187,7 @@ class Lane:
 
     async def _run(self) -> None:
         await self._see_through(self.worker.restore)
-        while not self._stopped.is_set():
+        while not self._stopping:
             if not self._waiting:
                 self._wake.clear()
                 try:
@@ -223,12 +222,12 @@ class Lane:
         self, work: Callable[[], Awaitable[None]], *, is_shut_out: bool = False
     ) -> None:
         """Do a piece of work; who is shut out does it when the group lets the partition be his."""
-        while not self._stopped.is_set():
+        while not self._stopping:
             if is_shut_out:
                 self._told.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._told.wait(), self._retake_s)
-                if self._stopped.is_set():
+                if self._stopping:
                     return
                 log.warning("the group lets it be ours: taking it back", lane=self.name)
             if await self._attempt(work, anew=is_shut_out):
@@ -254,7 +253,7 @@ class Lane:
                 return False
             except Exception as error:
                 self.worker.discard()
-                if attempt == ATTEMPTS or self._stopped.is_set():
+                if attempt == ATTEMPTS or self._stopping:
                     raise
                 metrics.RETRIES.labels(self.worker.role).inc()
                 log.warning(
@@ -266,7 +265,7 @@ class Lane:
                 await asyncio.sleep(0.2 * 2**attempt)
             else:
                 self._since_s = None
-                self.is_restored = not self._stopped.is_set()
+                self.is_restored = not self._stopping
                 return True
         return False
 

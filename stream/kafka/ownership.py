@@ -27,7 +27,7 @@ class Ownership:
     on_crash
         Told when a worker gave up: the process should end, so that another takes over.
     retake_s
-        How long who was shut out waits for the group to say so.
+        How long who was shut out waits for the group to say so (see ``Lane``).
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Ownership:
         make: Callable[[TP], tuple[Hashable, Callable[[], Worker]] | None],
         flow: Callable[[], Flow],
         on_crash: Callable[[BaseException], None],
-        retake_s: float = 16.0,
+        retake_s: float,
     ) -> None:
         self._make = make
         self._flow = flow

@@ -27,11 +27,11 @@ def earn(ledger: Ledger, rules: Iterable[PointRule], at_s: float) -> None:
 
 def met(rules: PointRules, event: Mapping[str, Any]) -> list[PointRule]:
     """Return the rules that an event meets."""
-    return [rule for rule in rules.of_event(event["type"]) if _is_met(rule, event)]
-
-
-def _is_met(rule: PointRule, event: Mapping[str, Any]) -> bool:
-    return all(test.holds(value_at(event, path)) for path, test in rule.where.items())
+    return [
+        rule
+        for rule in rules.of_event(event["type"])
+        if all(test.holds(value_at(event, path)) for path, test in rule.where.items())
+    ]
 
 
 def credit(ledger: Ledger, rules: PointRules, names: Collection[str], at_s: float) -> None:
