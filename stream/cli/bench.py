@@ -7,6 +7,7 @@ import orjson
 import typer
 
 from stream.bench.restore import bench_restore
+from stream.bench.throughput import bench_throughput
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -37,6 +38,22 @@ def restore(
     Example: leadstream bench restore --leads 1000000 --json
     """
     _print(asyncio.run(bench_restore(leads, kafka)), json=json)
+
+
+@bench_app.command()
+def throughput(
+    events: Annotated[int, typer.Option(min=1_000, help="How many events a run.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 5,
+    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    json: Json = False,
+) -> None:
+    """Compare events per CPU-second with Quix Streams, Faust, and a loop without Kafka.
+
+    Needs a checkout with the peers installed: pip install --editable '.[bench]'
+
+    Example: leadstream bench throughput --json
+    """
+    _print(asyncio.run(bench_throughput(events, rounds, kafka)), json=json)
 
 
 def _print(report: dict[str, Any], *, json: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
-from stream.bench.restore import BenchError
+from stream.bench.harness import BenchError
 from stream.cli import bench, dead_letters, inspect, operate, run, state
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
