@@ -177,6 +177,7 @@ class WorkerProcess:
 
     def _faust_app(self) -> Any:
         settings = self._settings
+        role_of = {settings.topic(name): role for role, names in INPUTS.items() for name in names}
         app = faust.App(
             settings.app_id,
             broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';')}",
@@ -186,7 +187,7 @@ class WorkerProcess:
             broker_heartbeat_interval=settings.session_timeout_s / 10,
             broker_request_timeout=max(40.0, 2 * settings.session_timeout_s),
             consumer_auto_offset_reset="earliest",
-            ConsumerScheduler=BatchScheduler,
+            ConsumerScheduler=partial(BatchScheduler, role_of.__getitem__),
             Topic=BatchTopic,
             topic_disable_leader=True,
             topic_allow_declare=False,

@@ -25,10 +25,11 @@ from stream.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-async def learn(batches: AsyncIterator[Records], ownership: Ownership) -> None:
+async def learn(fetches: AsyncIterator[list[Records]], ownership: Ownership) -> None:
     """Hand each batch of examples to its partition's worker."""
-    async for records in batches:
-        ownership.deliver(records)
+    async for batches in fetches:
+        for records in batches:
+            ownership.deliver(records)
 
 
 class LearnWorker:

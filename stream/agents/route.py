@@ -17,10 +17,11 @@ from stream.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-async def route(batches: AsyncIterator[Records], ownership: Ownership) -> None:
+async def route(fetches: AsyncIterator[list[Records]], ownership: Ownership) -> None:
     """Hand each batch of input to its partition's worker."""
-    async for records in batches:
-        ownership.deliver(records)
+    async for batches in fetches:
+        for records in batches:
+            ownership.deliver(records)
 
 
 class RouteWorker:

@@ -29,10 +29,11 @@ EVENT_CLOCK_LAG_S = 60.0
 """An idle partition's log may be this far behind the others' event time."""
 
 
-async def score(batches: AsyncIterator[Records], ownership: Ownership) -> None:
+async def score(fetches: AsyncIterator[list[Records]], ownership: Ownership) -> None:
     """Hand each batch of the log to its partition's worker."""
-    async for records in batches:
-        ownership.deliver(records)
+    async for batches in fetches:
+        for records in batches:
+            ownership.deliver(records)
 
 
 class ScoreWorker:

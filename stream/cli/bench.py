@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from stream.bench.latency import bench_latency
 from stream.bench.restore import bench_restore
 from stream.bench.throughput import bench_throughput
 
@@ -54,6 +55,20 @@ def throughput(
     Example: leadstream bench throughput --json
     """
     _print(asyncio.run(bench_throughput(events, rounds, kafka)), json=json)
+
+
+@bench_app.command()
+def latency(
+    seconds: Annotated[float, typer.Option(min=2.0, help="How long each load lasts.")] = 20.0,
+    rounds: Annotated[int, typer.Option(min=1, help="How many times.")] = 5,
+    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    json: Json = False,
+) -> None:
+    """Time from an event's sending to its score change, at several loads.
+
+    Example: leadstream bench latency --json
+    """
+    _print(asyncio.run(bench_latency(seconds, rounds, kafka)), json=json)
 
 
 def _print(report: dict[str, Any], *, json: bool) -> None:

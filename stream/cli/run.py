@@ -12,6 +12,7 @@ from typing import Annotated
 import orjson
 import structlog
 import typer
+import uvloop
 from aiokafka.errors import KafkaConnectionError
 
 from stream.addresses import is_loopback
@@ -85,7 +86,7 @@ def worker(
     def started(url: str) -> None:
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
-    asyncio.run(_work(WorkerProcess(settings, chosen), started))
+    uvloop.run(_work(WorkerProcess(settings, chosen), started))
 
 
 def _warn_of_development_keys(settings: Settings) -> None:

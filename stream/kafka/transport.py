@@ -2,18 +2,20 @@
 
 Faust hands an agent one message at a time, which costs more than the work itself. This
 transport keeps Faust's membership, rebalancing and flow, and delivers a partition's records as one
-list. It differs in three more ways: consumers read committed, assignment is sticky, and offsets
+batch. It differs in three more ways: consumers read committed, assignment is sticky, and offsets
 are committed by whoever did the work (``stream.kafka.ownership``), not by Faust's acknowledgements.
 The private names it overrides are held by ``tests/contract/test_engine_names.py``.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import aiokafka
 import faust
 import structlog
+import uvloop
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -54,20 +56,35 @@ class Owner(Protocol):
 
 
 class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
-    """Delivers each partition's records as one."""
+    """Delivers what a fetch brought to an agent as one message: a batch for each partition.
 
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-        """Yield a batch for each partition that has records."""
+    Faust waits for the agent after each message, several turns of a busy loop; a fetch that
+    brings a little of many partitions would be slower to deliver than the next to come.
+
+    Parameters
+    ----------
+    agent_of
+        Names the agent that a topic in Kafka goes to.
+    """
+
+    def __init__(self, agent_of: Callable[[str], str]) -> None:
+        self._agent_of = agent_of
+
+    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, list[Records]]]:
+        """Yield the batches of each agent under the partition of the last of them."""
+        of_agents: defaultdict[str, list[Records]] = defaultdict(list)
         for tp, found in records.items():
             if found:
-                yield tp, Records(tp, found)
+                of_agents[self._agent_of(tp.topic)].append(Records(tp, found))
+        for batches in of_agents.values():
+            yield batches[-1].tp, batches
 
 
 class BatchTopic(faust.Topic):  # type: ignore[misc]
-    """A topic whose events are batches, left undecoded."""
+    """A topic whose events are lists of batches, left undecoded."""
 
     async def decode(self, message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG002
-        """Return an event whose value is the batch."""
+        """Return an event whose value are the batches."""
         return faust.Event(self.app, None, message.value, None, message)
 
 
@@ -197,10 +214,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        return ConsumerThread(
+            self, loop=self.loop, thread_loop=uvloop.new_event_loop(), beacon=self.beacon
+        )
 
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        last = record[-1]
+    def _to_message(self, tp: TP, record: list[Records]) -> ConsumerMessage:
+        last = record[-1][-1]
         return ConsumerMessage(
             last.topic,
             last.partition,

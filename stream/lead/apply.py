@@ -50,8 +50,11 @@ def apply_event(state: LeadState, event: Mapping[str, Any], at_s: float, house: 
         _browse(state, event, at_s, house)
     earned = _earn(state, event, at_s, house)
     if kinds:
-        state.journey.append([at_s, kinds[-1], round(earned, 2)])
-        state.journey.sort(key=lambda step: step[0])
+        journey = state.journey
+        is_late = bool(journey) and journey[-1][0] > at_s
+        journey.append([at_s, kinds[-1], round(earned, 2)])
+        if is_late:
+            journey.sort(key=lambda step: step[0])
         shorten_journey(state)
 
 

@@ -124,8 +124,8 @@ def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
     for feature, contribution in scored.contributions.items():
         fact = fact_of(feature)
         facts[fact] = facts.get(fact, 0.0) + contribution
-    ranked = sorted(facts.items(), key=lambda item: (-abs(item[1]), item[0]))
-    named = [(name, c) for name, c in ranked[:MAX_REASONS] if c]
+    ranked = sorted([(-abs(c), name, c) for name, c in facts.items()])
+    named = [(name, c) for _, name, c in ranked[:MAX_REASONS] if c]
     rest = scored.log_odds - scored.baseline - math.fsum(c for _, c in named)
     reasons: list[dict[str, float | str]] = [
         {"feature": name, "contribution": c} for name, c in named

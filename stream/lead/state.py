@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from stream.lead.decay import DecayedCounts
@@ -103,23 +104,19 @@ class LeadState:
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON; what is empty is left out."""
         document: dict[str, Any] = {"v": SCHEMA_VERSION}
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if name == "counts":
-                if value.counts:
-                    document["counts"] = value.counts
-                document["landmark_s"] = value.landmark_s
-            elif name == "recent_ids":
-                if value:
-                    document[name] = [[k, v] for k, v in value.items()]
-            elif name == "samples":
-                if value:
-                    document[name] = [[s.at_s, s.p_convert, s.x] for s in value]
-            elif name == "unsettled":
-                if value is not None:
-                    document[name] = value.to_json()
-            elif name not in _DEFAULTS or value != _DEFAULTS[name]:
+        for name, value, default in zip(_NAMES, _VALUES(self), _DEFAULTS, strict=True):
+            if value != default:
                 document[name] = value
+        del document["counts"]
+        if self.counts.counts:
+            document["counts"] = self.counts.counts
+        document["landmark_s"] = self.counts.landmark_s
+        if self.recent_ids:
+            document["recent_ids"] = list(map(list, self.recent_ids.items()))
+        if self.samples:
+            document["samples"] = [[s.at_s, s.p_convert, s.x] for s in self.samples]
+        if self.unsettled is not None:
+            document["unsettled"] = self.unsettled.to_json()
         return document
 
     @classmethod
@@ -187,8 +184,9 @@ _UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda document: {**document, "v": 2},
 }
 
-_DEFAULTS: dict[str, Any] = {
-    f.name: f.default_factory() if f.default_factory is not MISSING else f.default
+_NAMES = tuple(f.name for f in fields(LeadState))
+_VALUES = attrgetter(*_NAMES)
+_DEFAULTS: tuple[Any, ...] = tuple(
+    f.default_factory() if f.default_factory is not MISSING else f.default
     for f in fields(LeadState)
-    if f.default is not MISSING or f.default_factory is not MISSING
-}
+)
