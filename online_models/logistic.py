@@ -100,7 +100,7 @@ class OnlineLogisticRegression:
             numeric[name] = _finite(value)
         self._scaler.learn_one(numeric)
         z = self._transform(x)
-        known = self._regression.weights
+        known = self._regression.optimizer.g2  # has each weight's name; `weights` copies them all
         if len(known) + len(z) > self.max_features:
             kept = {k: v for k, v in z.items() if k in known}
             self.ignored_features += len(z) - len(kept)

@@ -41,6 +41,8 @@ INPUTS: Mapping[Role, Sequence[str]] = {
 STOP_S = 10.0
 EVICTED_AFTER = 0.9
 """Share of the session timeout: the last heartbeat may be a tenth of it old."""
+LEARNING_DUTY = 0.2
+"""Share of the time for learning, while examples wait, in a process that also scores."""
 COMMIT_INTERVAL_S = 0.05
 """Between commits of how far inputs are done."""
 
@@ -239,7 +241,11 @@ class WorkerProcess:
 
     def _learn_worker(self, number: int) -> Worker:
         return LearnWorker(
-            self._settings, number, self._producer(topics.TRAINING_EXAMPLES, number), self._store
+            self._settings,
+            number,
+            self._producer(topics.TRAINING_EXAMPLES, number),
+            self._store,
+            LEARNING_DUTY if "score" in self._roles else 1.0,
         )
 
     def _producer(self, topic: topics.Topic, number: int) -> PartitionProducer:

@@ -100,6 +100,7 @@ class Demo:
             web_port=0,
             log_level="WARNING",
             tick_interval_s=1.0,
+            fetch_max_wait_ms=broker.fetch_max_wait_ms,
         )
 
     async def _start_worker(self, settings: Settings) -> asyncio.subprocess.Process:

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     max_poll_records: int = Field(
         500, ge=1, description="Records taken from Kafka at once, all partitions together."
     )
+    fetch_max_wait_ms: int = Field(
+        500, ge=1, le=5_000, description="Milliseconds that Kafka may wait for records to send."
+    )
     session_timeout_s: Annotated[float, Field(ge=6, le=60)] = Field(
         8.0, description="Seconds of silence after which Kafka gives a worker's partitions away."
     )

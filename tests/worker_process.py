@@ -34,6 +34,7 @@ def own_settings(broker: Broker, **changed: object) -> Settings:
         "tick_interval_s": 0.5,
         "snapshot_interval_s": 0.3,
         "log_level": "INFO",
+        "fetch_max_wait_ms": broker.fetch_max_wait_ms,
         **changed,
     }
     return Settings(**values)  # type: ignore[arg-type]

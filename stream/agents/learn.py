@@ -1,8 +1,9 @@
 """learn: one learner per model, in the order of its examples; publishes what it knows."""
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -24,6 +25,9 @@ from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+SLICE_S = 0.001
+"""How long learning may keep a process from everything else at a time."""
+
 
 async def learn(fetches: AsyncIterator[list[Records]], ownership: Ownership) -> None:
     """Hand each batch of examples to its partition's worker."""
@@ -42,6 +46,9 @@ class LearnWorker:
     ----------
     store
         The versions that are kept, as read back from their topic.
+    duty
+        Share of the time that may be spent learning while examples wait: in a process that also
+        scores, a lead's events go before.
     clock
         A monotonic clock in seconds.
     """
@@ -54,12 +61,14 @@ class LearnWorker:
         number: int,
         producer: PartitionProducer,
         store: SnapshotStore,
+        duty: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._number = number
         self._producer = producer
         self._store = store
+        self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
         self._learner: Learner | None = None
         self._quality = RollingQuality()
@@ -95,16 +104,15 @@ class LearnWorker:
         self._quality = RollingQuality()
         self._checkpointed = learner.next_offset
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
-        for record in await read_all(self._settings, examples, self._number, learner.next_offset):
-            self._learn(learner, record)
+        records = await read_all(self._settings, examples, self._number, learner.next_offset)
+        await self._learn_all(learner, records)
         log.info("learner restored", model=P_CONVERT, next_offset=learner.next_offset)
 
     async def process(self, records: list[Any]) -> None:
         """Learn from a batch, and publish or checkpoint if it is time."""
         started_s = time.perf_counter()
         learner = self._restored()
-        for record in records:
-            self._learn(learner, record)
+        await self._learn_all(learner, records)
         await self._publish(learner)
         metrics.observe_batch(
             self.role, [r.timestamp for r in records], time.perf_counter() - started_s, time.time()
@@ -131,6 +139,14 @@ class LearnWorker:
         if self._learner is None:
             raise RuntimeError("the learner is not restored")
         return self._learner
+
+    async def _learn_all(self, learner: Learner, records: Sequence[Any]) -> None:
+        since_s = self._clock()
+        for record in records:
+            self._learn(learner, record)
+            if self._clock() - since_s >= SLICE_S:
+                await asyncio.sleep(self._rest_s)
+                since_s = self._clock()
 
     def _learn(self, learner: Learner, record: Any) -> None:
         try:

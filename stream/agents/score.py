@@ -106,7 +106,7 @@ class ScoreWorker:
             for record in records:
                 partition.states.restore(record.key, record.value)
             self._changelog_next = records[-1].offset + 1
-            await asyncio.sleep(0)  # the other partitions of this process go on meanwhile
+            await asyncio.to_thread(partition.leads.pack)  # the other partitions go on meanwhile
         partition.states.check()
         if partition.states.overwritten:
             await self._write_again(partition)

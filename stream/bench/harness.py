@@ -118,6 +118,7 @@ async def prepared(broker: Broker, **given: Any) -> Settings:
             "log_level": "WARNING",
             "late_grace_s": 1e9,
             "score_step": 0.0,
+            "fetch_max_wait_ms": broker.fetch_max_wait_ms,
             **given,
         }
     )

@@ -73,25 +73,21 @@ async def bench_latency(seconds: float, rounds: int, kafka: str) -> dict[str, An
     BenchError
         If the worker ends, or score changes are missing.
     """
-    runs: list[dict[str, Any]] = []
+    runs: dict[str, list[dict[str, dict[str, float]]]] = {"exactly_once": [], "at_least_once": []}
     with open_broker(kafka) as broker:
         for _ in range(rounds):
-            runs.append(
-                {
-                    "exactly_once": await _loads(broker, "exactly_once", seconds),
-                    "at_least_once": await _loads(broker, "at_least_once", seconds),
-                }
-            )
+            for delivery, found in runs.items():
+                found.append(await _loads(broker, delivery, seconds))
         kind = f"{broker.kind} {broker.version}"
-    report = {name: _merged([run[name] for run in runs]) for name in runs[0]}
+    report = {delivery: _merged(found) for delivery, found in runs.items()}
     half = f"{HALF:.0%}"
     return {
         "p50_ms": report["exactly_once"][half]["p50_ms"][1],
         "p99_ms": report["exactly_once"][half]["p99_ms"][1],
         "p50_ms_at_least_once": report["at_least_once"][half]["p50_ms"][1],
         "p99_ms_at_least_once": report["at_least_once"][half]["p99_ms"][1],
-        "p50_ratio_learning": _ratio(runs, "p50_ms"),
-        "p99_ratio_learning": _ratio(runs, "p99_ms"),
+        "p50_ratio_learning": _ratio(runs["exactly_once"], "p50_ms"),
+        "p99_ratio_learning": _ratio(runs["exactly_once"], "p99_ms"),
         **report,
         "seconds": seconds,
         "rounds": rounds,
@@ -257,10 +253,10 @@ def _read(
             seen.append((time.perf_counter(), record.value()))
 
 
-def _ratio(runs: Sequence[dict[str, Any]], name: str) -> float:
+def _ratio(runs: Sequence[dict[str, dict[str, float]]], name: str) -> float:
     """Return a percentile with the learner loaded against without, the median of the rounds."""
-    found = [run["exactly_once"] for run in runs]
-    return round(statistics.median(r[LEARNING][name] / r[f"{HALF:.0%}"][name] for r in found), 2)
+    ratios = [run[LEARNING][name] / run[f"{HALF:.0%}"][name] for run in runs]
+    return round(statistics.median(ratios), 2)
 
 
 def _merged(runs: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, list[float]]]:

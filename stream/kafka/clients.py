@@ -87,17 +87,9 @@ def new_reader(settings: Settings, *topics: str, group_id: str | None = None) ->
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
-        fetch_max_wait_ms=fetch_max_wait_ms(settings),
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
         **security(settings),
     )
-
-
-def fetch_max_wait_ms(settings: Settings) -> int:
-    """Return how long Kafka may keep a fetch waiting for records.
-
-    A real Kafka answers as soon as there are some; the embedded broker only when the time is over.
-    """
-    return 500 if settings.delivery == "exactly_once" else 10
 
 
 def new_admin(settings: Settings) -> AIOKafkaAdminClient:

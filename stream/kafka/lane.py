@@ -99,7 +99,7 @@ class Lane:
         self._turns = turns
         self._retake_s = retake_s
         self._waiting: deque[Records] = deque()
-        self._wake = asyncio.Event()
+        self._wake: asyncio.Future[bool] | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._told = asyncio.Event()
@@ -115,7 +115,7 @@ class Lane:
         tp = records.tp
         self._waiting_of[tp] += 1
         self._bytes_of[tp] += records.size_bytes
-        self._wake.set()
+        self._wake_up()
         is_much = self._waiting_of[tp] >= FULL_BATCHES or self._bytes_of[tp] >= FULL_BYTES
         if is_much and tp not in self._full:
             self._full.add(tp)
@@ -168,7 +168,7 @@ class Lane:
         self._told.set()
         self._since_s = None
         self.clear()
-        self._wake.set()
+        self._wake_up()
         task, self._task = self._task, None
         if task is not None:
             await asyncio.wait([task])
@@ -189,10 +189,7 @@ class Lane:
         await self._see_through(self.worker.restore)
         while not self._stopping:
             if not self._waiting:
-                self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), IDLE_S)
-                except TimeoutError:
+                if not await self._is_woken():
                     await self._see_through(self.worker.idle)
                 continue
             async with self._turns:
@@ -200,6 +197,25 @@ class Lane:
                 is_done = not records or await self._attempt(self._work(records))
             if not is_done:
                 await self._see_through(self._work(records), is_shut_out=True)
+
+    async def _is_woken(self) -> bool:
+        """Wait for records; return False when none have come for ``IDLE_S``.
+
+        A future of one's own: ``wait_for`` makes a task, which takes two more turns of the loop.
+        """
+        loop = asyncio.get_running_loop()
+        wake: asyncio.Future[bool] = loop.create_future()
+        self._wake = wake
+        timer = loop.call_later(IDLE_S, _resolve, wake, False)
+        try:
+            return await wake
+        finally:
+            timer.cancel()
+            self._wake = None
+
+    def _wake_up(self) -> None:
+        if self._wake is not None:
+            _resolve(self._wake, True)
 
     def _next(self) -> list[Any]:
         """Take what waits as one batch."""
@@ -271,3 +287,8 @@ class Lane:
 
     def _work(self, records: list[Any]) -> Callable[[], Awaitable[None]]:
         return lambda: self.worker.process(records)
+
+
+def _resolve(future: asyncio.Future[bool], value: bool) -> None:
+    if not future.done():
+        future.set_result(value)

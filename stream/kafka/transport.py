@@ -23,7 +23,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from stream.kafka.assignor import StickyByTopic
-from stream.kafka.clients import fetch_max_wait_ms, security, ssl_context
+from stream.kafka.clients import security, ssl_context
 from stream.settings import Settings
 
 FETCH_BYTES = 1 << 20
@@ -104,7 +104,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             auto_offset_reset="earliest",
             max_poll_records=settings.max_poll_records,
             max_partition_fetch_bytes=FETCH_BYTES,  # a larger record comes all the same
-            fetch_max_wait_ms=fetch_max_wait_ms(settings),
+            fetch_max_wait_ms=settings.fetch_max_wait_ms,
             # A restore of a million states is no sign of death; heartbeats tell that.
             max_poll_interval_ms=600_000,
             session_timeout_ms=int(settings.session_timeout_s * 1000),

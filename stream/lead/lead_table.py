@@ -1,12 +1,14 @@
-"""A partition's leads: all of them encoded, the lately touched ones open."""
+"""A partition's leads: all of them encoded, the lately touched ones open, the others packed."""
 
 from collections.abc import Iterable, Iterator, MutableMapping
 
+from stream.lead.packing import Packing, is_packed
 from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import decode_state, encode_state
 
 MAX_OPEN = 4_096
-"""States that stay decoded between batches; a closed one costs a tenth of the memory."""
+"""States that stay decoded between batches; a packed one costs a fortieth of the memory."""
+PACKED_AT_ONCE = 1_024
 
 
 class LeadTable(MutableMapping[str, LeadState]):
@@ -34,6 +36,9 @@ class LeadTable(MutableMapping[str, LeadState]):
         self._rows: dict[str, bytes] = {}
         self._open: dict[str, LeadState | None] = {}
         self._max_open = max_open
+        self._packing = Packing()
+        self._loose: list[str] = []
+        """Whose rows may be neither open nor packed."""
 
     def __getitem__(self, address: str) -> LeadState:
         """Return a state, decoding it if need be."""
@@ -42,7 +47,7 @@ class LeadTable(MutableMapping[str, LeadState]):
             if state is None:
                 raise KeyError(address)
             return state
-        state = self._open[address] = _decoded(address, self._rows[address])
+        state = self._open[address] = self._decoded(address, self._rows[address])
         return state
 
     def get(self, address: str, default: LeadState | None = None) -> LeadState | None:  # type: ignore[override]
@@ -52,7 +57,7 @@ class LeadTable(MutableMapping[str, LeadState]):
         row = self._rows.get(address)
         if row is None:
             return default
-        state = self._open[address] = _decoded(address, row)
+        state = self._open[address] = self._decoded(address, row)
         return state
 
     def __setitem__(self, address: str, state: LeadState) -> None:
@@ -96,14 +101,17 @@ class LeadTable(MutableMapping[str, LeadState]):
             self._rows.pop(address, None)
         else:
             self._rows[address] = row
+            self._loose.append(address)
 
     def row(self, address: str) -> bytes | None:
         """Return a state as it was last settled."""
-        return self._rows.get(address)
+        row = self._rows.get(address)
+        return None if row is None else self._packing.unpack(row)
 
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """Yield all settled states, encoded."""
-        yield from self._rows.items()
+        for address, row in self._rows.items():
+            yield address, self._packing.unpack(row)
 
     def settle(self, address: str) -> bytes | None:
         """Take over a lead's changes; return its row for the changelog, None if it is gone."""
@@ -121,18 +129,30 @@ class LeadTable(MutableMapping[str, LeadState]):
         if surplus > 0:
             for address in list(self._open)[:surplus]:
                 del self._open[address]
+                self._loose.append(address)
+
+    def pack(self) -> None:
+        """Compress what is not open, once there is much of it; call it between batches only."""
+        if len(self._loose) < PACKED_AT_ONCE:
+            return
+        loose, self._loose = self._loose, []
+        rows = {
+            address: row
+            for address in loose
+            if (row := self._rows.get(address)) and address not in self._open and not is_packed(row)
+        }
+        self._rows |= zip(rows, self._packing.pack(list(rows.values())), strict=True)
 
     def revert(self, addresses: Iterable[str]) -> None:
         """Forget what was changed since these leads were last settled."""
         for address in addresses:
             self._open.pop(address, None)
 
-
-def _decoded(address: str, row: bytes) -> LeadState:
-    state = decode_state(row)
-    if state.lead_id != address:
-        raise StateFormatError(
-            f"the state of {address!r:.140} names another lead; stop the workers and run "
-            "`leadstream state repair`"
-        )
-    return state
+    def _decoded(self, address: str, row: bytes) -> LeadState:
+        state = decode_state(self._packing.unpack(row))
+        if state.lead_id != address:
+            raise StateFormatError(
+                f"the state of {address!r:.140} names another lead; stop the workers and run "
+                "`leadstream state repair`"
+            )
+        return state

@@ -71,6 +71,7 @@ class PartitionStates:
         self._before = {address: self.leads.row(address) for address in batch.touched}
         records = [(encode_key(a), self.leads.settle(a)) for a in batch.touched]
         self.leads.close_surplus()
+        self.leads.pack()
         records += [self.erased.record(hashed) for hashed in batch.erased]
         records.append(self.progress.record())
         return records

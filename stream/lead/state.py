@@ -104,9 +104,11 @@ class LeadState:
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON; what is empty is left out."""
         document: dict[str, Any] = {"v": SCHEMA_VERSION}
-        for name, value, default in zip(_NAMES, _VALUES(self), _DEFAULTS, strict=True):
-            if value != default:
-                document[name] = value
+        document |= {
+            name: value
+            for name, value, default in zip(_NAMES, _VALUES(self), _DEFAULTS, strict=True)
+            if value != default
+        }
         del document["counts"]
         if self.counts.counts:
             document["counts"] = self.counts.counts

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 BrokerKind = Literal["jvm", "embedded", "docker", "external"]
 
+EMULATED_FETCH_WAIT_MS = 10
+
 
 class BrokerError(RuntimeError):
     """A development broker cannot be had; the message says why and what to do."""
@@ -24,12 +26,15 @@ class Broker(ABC):
         Whether transactions work, offsets inside them included.
     has_admin
         Whether topics can be created, described and configured.
+    fetch_max_wait_ms
+        How long to let it wait for records: an emulated one answers only when that is over.
     """
 
     kind: BrokerKind
     version: str
     has_transactions: bool
     has_admin: bool
+    fetch_max_wait_ms: int = 500
 
     _bootstrap: str | None = None
 

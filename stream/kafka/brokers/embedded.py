@@ -11,7 +11,7 @@ from typing import Any
 import confluent_kafka
 import confluent_kafka.cimpl
 
-from stream.kafka.brokers.broker import Broker, BrokerError
+from stream.kafka.brokers.broker import EMULATED_FETCH_WAIT_MS, Broker, BrokerError
 
 _PRODUCER = 0
 _DEFAULT_PARTITIONS = 4
@@ -38,6 +38,7 @@ class EmbeddedKafka(Broker):
 
     kind = "embedded"
     has_transactions = False
+    fetch_max_wait_ms = EMULATED_FETCH_WAIT_MS
     has_admin = False
 
     def __init__(self, brokers: int = 1) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stream.kafka.brokers.broker import Broker
+from stream.kafka.brokers.broker import EMULATED_FETCH_WAIT_MS, Broker
 from stream.kafka.brokers.readiness import wait_until_ready
 
 _READY_S = 10.0
@@ -40,6 +40,8 @@ class ExternalKafka(Broker):
         # Another process may serve its embedded broker at this address.
         is_mock = str(metadata.cluster_id).startswith("mockCluster")
         self.has_transactions = self.has_admin = not is_mock
+        if is_mock:
+            self.fetch_max_wait_ms = EMULATED_FETCH_WAIT_MS
 
     def stop(self) -> None:
         """Do nothing: it is not ours."""
