@@ -28,9 +28,14 @@ test: $(READY) ## run the tests; ARGS="-k routing" for some of them
 .PHONY: faults
 faults: $(READY) ## kill workers and brokers under load, then check; ARGS="--kills 100 --broker-kills 20"
 	PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(READY) ## give every decoder bad input; ARGS="--inputs 1000000 --json" for more of it
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+.PHONY: bench
+bench: $(READY) ## measure on this machine; ARGS="latency --json"
+	$(BIN)/leadstream bench $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## check style, types, the rooms' walls, and that generated files are fresh

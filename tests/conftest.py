@@ -9,6 +9,9 @@ from kafka_fixture import BOOTSTRAP, best_kafka
 
 from stream.kafka.brokers.broker import Broker
 
+# Programs of other engines, which a benchmark starts.
+collect_ignore_glob = ["benchmarks/peers/*"]
+
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 _NOTES = pytest.StashKey[list[str]]()

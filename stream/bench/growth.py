@@ -20,6 +20,7 @@ from stream.bench.limit import BATCH_RECORDS
 from stream.bench.mix import SECONDS_BETWEEN_VISITS, START_S, MixedEvent, mixed_events
 from stream.bench.typical_leads import TypicalLeads, lead_name
 from stream.evaluate import LogEntry, OfflineStream
+from stream.kafka.clients import READ_RECORDS
 from stream.lead.house import DAY_S, House
 from stream.lead.labels import MODEL
 from stream.lead.learner import Learner
@@ -289,8 +290,10 @@ def main() -> None:
     former = itertools.islice(rows, ROWS_BEFORE)
     partition = Partition(settings.house(), SnapshotStore(), former)
     former_bytes = _rss_bytes()
-    for key, row in rows:
+    for number, (key, row) in enumerate(rows):
         partition.states.restore(key, row)
+        if number % READ_RECORDS == 0:
+            partition.leads.pack()
     print((_rss_bytes() - former_bytes) // leads)
 
 

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Contestant:
 
 
 async def bench_throughput(
-    events: int, rounds: int, kafka: str, peers: tuple[str, ...] = ("quix", "faust")
+    events: int, rounds: int, kafka: str, peers: Sequence[str]
 ) -> dict[str, Any]:
     """Run every contestant by turns, so often, and compare them round by round.
 
@@ -66,8 +66,9 @@ async def bench_throughput(
     Raises
     ------
     BenchError
-        If a contestant ends early or does not do all of its work.
+        If a peer is not installed, or a contestant ends early or leaves work undone.
     """
+    versions = {name: _version(name) for name in peers}
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in ("leadstream", *peers, "limit")}
     with open_broker(kafka) as broker:
         for _ in range(rounds):
@@ -89,8 +90,19 @@ async def bench_throughput(
         },
         "broker": kind,
         **machine(),
-        "versions": {name: version(PEER_PACKAGES[name]) for name in peers},
+        "versions": versions,
     }
+
+
+def _version(peer: str) -> str:
+    if peer not in PEER_PACKAGES:
+        raise BenchError(f"there is no peer {peer!r}: give {', '.join(PEER_PACKAGES)} or none")
+    try:
+        return version(PEER_PACKAGES[peer])
+    except PackageNotFoundError:
+        raise BenchError(
+            f"{PEER_PACKAGES[peer]} is not installed: pip install --editable '.[bench]'"
+        ) from None
 
 
 async def _run(name: str, broker: Broker, events: int) -> dict[str, float]:

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from stream.bench.growth import bench_growth
 from stream.bench.latency import bench_latency
 from stream.bench.restore import bench_restore
+from stream.bench.scale import bench_scale
 from stream.bench.throughput import bench_throughput
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -45,16 +47,17 @@ def restore(
 def throughput(
     events: Annotated[int, typer.Option(min=1_000, help="How many events a run.")] = 20_000,
     rounds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 5,
+    peers: Annotated[str, typer.Option(help="Against whom, with commas.")] = "quix,faust",
     kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
     json: Json = False,
 ) -> None:
     """Compare events per CPU-second with Quix Streams, Faust, and a loop without Kafka.
 
-    Needs a checkout with the peers installed: pip install --editable '.[bench]'
+    Needs a checkout, and the peers installed: pip install --editable '.[bench]'
 
     Example: leadstream bench throughput --json
     """
-    _print(asyncio.run(bench_throughput(events, rounds, kafka)), json=json)
+    _print(asyncio.run(bench_throughput(events, rounds, kafka, peers.split(","))), json=json)
 
 
 @bench_app.command()
@@ -69,6 +72,32 @@ def latency(
     Example: leadstream bench latency --json
     """
     _print(asyncio.run(bench_latency(seconds, rounds, kafka)), json=json)
+
+
+@bench_app.command()
+def growth(
+    leads: Annotated[int, typer.Option(min=1_000, help="How many leads at most.")] = 1_000_000,
+    json: Json = False,
+) -> None:
+    """Measure what grows with leads, their histories, events and features.
+
+    Example: leadstream bench growth --leads 1000000 --json
+    """
+    _print(asyncio.run(bench_growth(leads)), json=json)
+
+
+@bench_app.command()
+def scale(
+    events: Annotated[int, typer.Option(min=1_000, help="How many events a run.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 3,
+    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    json: Json = False,
+) -> None:
+    """Compare one, two and four workers.
+
+    Example: leadstream bench scale --json
+    """
+    _print(asyncio.run(bench_scale(events, rounds, kafka)), json=json)
 
 
 def _print(report: dict[str, Any], *, json: bool) -> None:

@@ -28,6 +28,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from river import linear_model, optim, preprocessing
 
+from schemas import topics
 from stream.app import WorkerProcess
 from stream.kafka import clients, transactions, transport
 from stream.kafka.assignor import StickyByTopic
@@ -200,23 +201,36 @@ async def test_the_app_is_put_together_from_our_parts(app: Any) -> None:
     assert app.consumer.in_transaction is False  # transactions are ours, not Faust's
 
 
-async def test_a_fetch_becomes_one_message_per_partition(app: Any) -> None:
+async def test_a_fetch_becomes_one_message_per_agent(app: Any, settings: Settings) -> None:
     class Record(SimpleNamespace):
-        topic: ClassVar[str] = "t"
-        partition: ClassVar[int] = 0
         timestamp: ClassVar[int] = 1_500
         timestamp_type: ClassVar[int] = 0
 
-    full, empty = TP("t", 0), TP("t", 1)
-    fetched = {full: [Record(offset=3, value=b""), Record(offset=4, value=None)], empty: []}
+    def records(tp: TP, *offsets: int) -> list[Record]:
+        return [
+            Record(topic=tp.topic, partition=tp.partition, offset=offset, value=b"")
+            for offset in offsets
+        ]
 
-    ((tp, records),) = app.consumer.scheduler.iterate(fetched)
-    message = app.consumer._to_message(tp, records)
+    names = (topics.PAGE_VIEWS.name, topics.FORM_FILLS.name, topics.LEAD_EVENTS.name)
+    views, forms, log = (TP(settings.topic(name), 0) for name in names)
+    empty = TP(views.topic, 1)
+    fetched = {
+        views: records(views, 3, 4),
+        empty: [],
+        log: records(log, 9),
+        forms: records(forms, 7),
+    }
 
-    assert (tp, records.tp, list(records)) == (full, full, fetched[full])
-    assert (message.topic, message.partition, message.offset) == ("t", 0, 4)
+    (tp, routed), (log_tp, scored) = app.consumer.scheduler.iterate(fetched)
+    message = app.consumer._to_message(tp, routed)
+
+    assert [batch.tp for batch in routed] == [views, forms]
+    assert (tp, log_tp, [batch.tp for batch in scored]) == (forms, log, [log])
+    assert [list(batch) for batch in routed] == [fetched[views], fetched[forms]]
+    assert (message.topic, message.partition, message.offset) == (forms.topic, 0, 7)
     assert message.timestamp == 1.5
-    assert message.value is records
+    assert message.value is routed
 
 
 # --- aiokafka: what stream/kafka/{transactions,lag,clients}.py touch ---------------------------
