@@ -1,4 +1,4 @@
-"""The README's tables of settings, topics and metrics, made from what the code declares.
+"""The README's tables, made from what the code declares and benchmarks have found.
 
 ``python -m stream.documentation README.md`` writes them between their markers; with
 ``--check`` it only says whether they are fresh.
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from schemas import topics
 from stream import metrics
+from stream.bench.results import benchmark_rows
 from stream.settings import Settings
 
 PACKAGES = Path(__file__).parent.parent
@@ -117,8 +118,18 @@ def topics_table() -> str:
     )
 
 
+def benchmarks_table() -> str:
+    """Return what was measured as a markdown table: what, figure and command."""
+    return _table(("what", "figure", "command"), benchmark_rows())
+
+
 TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"settings": settings_table, "topics": topics_table, "metrics": metrics_table}
+    {
+        "benchmarks": benchmarks_table,
+        "settings": settings_table,
+        "topics": topics_table,
+        "metrics": metrics_table,
+    }
 )
 """Name of the markers -> what belongs between them."""
 

@@ -1,6 +1,7 @@
 """route: validates what senders push, finds the lead, and appends to the log."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -61,6 +62,7 @@ class RouteWorker:
         started_s = time.perf_counter()
         now_s = self._clock()
         outputs: list[Output] = []
+        counts: Counter[tuple[str, str]] = Counter()
         done: dict[tuple[str, int], int] = {}
         for record in records:
             name = record.topic.removeprefix(self._settings.topic_prefix)
@@ -71,10 +73,12 @@ class RouteWorker:
             except Exception:
                 log.exception("cannot route an event", at=origin.position)
                 routed = self._router.set_aside(record.key, record.value, origin)
-            metrics.EVENTS.labels(self.role, routed.event_type, routed.outcome).inc()
-            if routed.event_type == "refused":
-                metrics.DEAD_LETTERS.labels(self.role, routed.outcome).inc()
+            counts[routed.event_type, routed.outcome] += 1
             outputs += routed.outputs
+        for (event_type, outcome), count in counts.items():
+            metrics.EVENTS.labels(self.role, event_type, outcome).inc(count)
+            if event_type == "refused":
+                metrics.DEAD_LETTERS.labels(self.role, outcome).inc(count)
         await self._producer.send(outputs, done)
         metrics.observe_batch(
             self.role,

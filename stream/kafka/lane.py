@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 FULL_BATCHES = 4
 """Batches waiting for one partition's worker before no more of that partition is fetched."""
+FEW_BATCHES = 2
+"""Batches left when more are fetched: the request under way has to end first."""
 FULL_BYTES = 2 << 20
 """The same in bytes: what waits is lag in Kafka, not memory here."""
 MAX_BATCH_RECORDS = 500
@@ -117,7 +119,8 @@ class Lane:
         self._bytes_of[tp] += records.size_bytes
         self._wake_up()
         is_much = self._waiting_of[tp] >= FULL_BATCHES or self._bytes_of[tp] >= FULL_BYTES
-        if is_much and tp not in self._full:
+        if is_much:
+            # Said each time: a rebalance lets all partitions flow, those that stay included.
             self._full.add(tp)
             self._flow().on_buffer_full(tp)
 
@@ -228,7 +231,7 @@ class Lane:
             tp = batch.tp
             self._waiting_of[tp] -= 1
             self._bytes_of[tp] -= batch.size_bytes
-            is_little = self._waiting_of[tp] <= 1 and self._bytes_of[tp] < FULL_BYTES
+            is_little = self._waiting_of[tp] <= FEW_BATCHES and self._bytes_of[tp] < FULL_BYTES
             if tp in self._full and is_little:
                 self._full.discard(tp)
                 self._flow().on_buffer_drop(tp)

@@ -136,6 +136,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             if partition in consumer.assignment():
                 consumer.seek(partition, 0)
 
+    def set_held_back(self, tp: TP, *, held_back: bool) -> None:
+        """Stop fetching from a partition, or go on; what has been fetched of it still comes."""
+        if self.thread_loop.is_running():
+            self.thread_loop.call_soon_threadsafe(self._set_held_back, tp, held_back)
+
+    def _set_held_back(self, tp: TP, held_back: bool) -> None:
+        consumer = self._ensure_consumer()
+        partition = aiokafka.TopicPartition(tp.topic, tp.partition)
+        if partition in consumer.assignment():  # else it has gone, and comes back flowing
+            (consumer.pause if held_back else consumer.resume)(partition)
+
     def behind(self) -> dict[TP, int]:
         """Return where each assigned partition stands that has committed records to be fetched."""
         consumer = self._consumer
@@ -248,6 +259,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await self.app.leadstream_owner.on_assigned(set(assigned))
         self._guard.rebalance()
         await super().on_partitions_assigned(assigned, generation_id)
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Fetch no more of a partition for now.
+
+        Faust would leave what it has fetched of it where it is; and while that lies there, aiokafka
+        asks the same broker for nothing else, a tenth of a second each time.
+        """
+        self._thread.set_held_back(tp, held_back=True)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch from a partition again."""
+        self._thread.set_held_back(tp, held_back=False)
 
     async def perform_seek(self) -> None:
         """Go back to what was committed; records may flow again, unless a rebalance began."""

@@ -8,6 +8,7 @@ shrinking with age, so counts need no touch until they are read.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 HALF_LIVES_S = (3_600.0, 86_400.0, 604_800.0, 2_592_000.0)
 """One hour, one day, seven days, thirty days; in seconds."""
@@ -70,8 +71,8 @@ class DecayedCounts:
                 fits, kind = False, self.OTHER
             row = self.counts.setdefault(kind, [0.0] * (1 + len(HALF_LIVES_S)))
         row[0] += 1.0
-        for i, half_life_s in enumerate(HALF_LIVES_S, start=1):
-            row[i] += 2.0 ** max(age_s / half_life_s, -1000.0)
+        for i, weight in enumerate(_weights(age_s), start=1):
+            row[i] += weight
         return fits
 
     def remove(self, kind: str, at_s: float) -> None:
@@ -84,9 +85,8 @@ class DecayedCounts:
         if row[0] <= 0.0:
             del self.counts[name]
             return
-        age_s = at_s - self.landmark_s
-        for i, half_life_s in enumerate(HALF_LIVES_S, start=1):
-            row[i] = max(0.0, row[i] - 2.0 ** max(age_s / half_life_s, -1000.0))
+        for i, weight in enumerate(_weights(at_s - self.landmark_s), start=1):
+            row[i] = max(0.0, row[i] - weight)
 
     def factors(self, at_s: float) -> tuple[float, ...]:
         """Return what stored counts are multiplied with to be read at a time; plain first."""
@@ -105,9 +105,7 @@ class DecayedCounts:
         """Add another's counts to these; return False if some had to go under ``OTHER``."""
         if other.landmark_s > self.landmark_s:
             self._move_landmark(other.landmark_s)
-        shift = tuple(
-            2.0 ** max((other.landmark_s - self.landmark_s) / h, -1000.0) for h in HALF_LIVES_S
-        )
+        shift = _weights(other.landmark_s - self.landmark_s)
         fits = True
         for kind, theirs in other.counts.items():
             name = kind
@@ -125,3 +123,8 @@ class DecayedCounts:
             for i in range(1, len(row)):
                 row[i] *= factors[i]
         self.landmark_s = to_s
+
+
+@lru_cache(256)  # an event counts as several kinds at one time
+def _weights(age_s: float) -> tuple[float, ...]:
+    return tuple([2.0 ** max(age_s / half_life_s, -1000.0) for half_life_s in HALF_LIVES_S])

@@ -12,7 +12,7 @@ def short_hash(text: str) -> int:
 
 def stable_id(*parts: str) -> str:
     """Return an id of 32 hexadecimal digits made from its parts, and from their number."""
-    joined = b"\x1f".join(p.encode("utf-8", "surrogatepass") for p in parts)
+    joined = "\x1f".join(parts).encode("utf-8", "surrogatepass")
     return blake2b(joined, digest_size=16).hexdigest()
 
 

@@ -11,6 +11,8 @@ Ledger = dict[str, list[float]]
 
 def value_at(event: Mapping[str, Any], path: str) -> Any:
     """Return the value under a dotted path, or None."""
+    if "." not in path:
+        return event.get(path)
     value: Any = event
     for part in path.split("."):
         if not isinstance(value, Mapping):

@@ -5,6 +5,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
+import orjson
+
 from stream.lead.decay import DecayedCounts
 from stream.lead.points import Ledger
 from stream.lead.unsettled import Unsettled
@@ -34,6 +36,13 @@ class Sample:
     at_s: float
     p_convert: float
     x: dict[str, float | str]
+    _json: orjson.Fragment | None = field(default=None, compare=False, repr=False)
+
+    def json(self) -> orjson.Fragment:
+        """Return it as JSON, written once: it is stored many times and never changes."""
+        if self._json is None:
+            self._json = orjson.Fragment(orjson.dumps([self.at_s, self.p_convert, self.x]))
+        return self._json
 
 
 @dataclass(slots=True)

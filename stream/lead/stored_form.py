@@ -48,7 +48,10 @@ def frame(body: bytes, due_s: float | None, offset: int, version: int = SCHEMA_V
 
 def encode_state(state: LeadState) -> bytes:
     """Return a lead's state as it stands in the changelog."""
-    return encode_row(state.to_json(), state.next_due_s, state.offset)
+    document = state.to_json()
+    if state.samples:
+        document["samples"] = [sample.json() for sample in state.samples]
+    return encode_row(document, state.next_due_s, state.offset)
 
 
 def read_row(value: bytes) -> Row:
