@@ -36,8 +36,8 @@ def encode_row(document: dict[str, Any], due_s: float | None, offset: int) -> by
     """Return a document as it stands in the changelog."""
     try:
         return frame(orjson.dumps(document), due_s, offset)
-    except TypeError as error:  # nested deeper than it can be written
-        raise StateFormatError(f"cannot be written ({error}); {REPAIR}") from None
+    except TypeError as error:
+        raise _nested_too_deep(error) from None
 
 
 def frame(body: bytes, due_s: float | None, offset: int, version: int = SCHEMA_VERSION) -> bytes:
@@ -50,7 +50,10 @@ def encode_state(state: LeadState) -> bytes:
     """Return a lead's state as it stands in the changelog."""
     document = state.to_json()
     if state.samples:
-        document["samples"] = [sample.json() for sample in state.samples]
+        try:
+            document["samples"] = [sample.json() for sample in state.samples]
+        except TypeError as error:
+            raise _nested_too_deep(error) from None
     return encode_row(document, state.next_due_s, state.offset)
 
 
@@ -110,6 +113,10 @@ def decode_state(value: bytes) -> LeadState:
         If it cannot be read.
     """
     return LeadState.from_json(decode_document(value))
+
+
+def _nested_too_deep(error: TypeError) -> StateFormatError:
+    return StateFormatError(f"cannot be written ({error}); {REPAIR}")
 
 
 def _read_unprefixed(value: bytes) -> Row:
