@@ -4,8 +4,8 @@ from lead_stream import DAY_S, HOUSE, LeadStream, event
 
 from stream.lead.partition import Partition
 from stream.lead.progress import META_KEY
-from stream.lead.state import LeadState, StateFormatError
-from stream.lead.stored_form import decode_document, encode_row, read_row
+from stream.lead.state import LeadState, Sample, StateFormatError
+from stream.lead.stored_form import decode_document, encode_row, encode_state, read_row
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import SnapshotStore
 
@@ -83,3 +83,14 @@ def test_a_partitions_own_record_is_looked_at_whole(changelog, field, value):
     document = decode_document(changelog[META_KEY]) | {field: value}
     with pytest.raises(StateFormatError, match=field):
         Partition(HOUSE, SnapshotStore(), [(META_KEY, encode_row(document, None, 0))])
+
+
+@pytest.mark.parametrize("place", ["samples", "journey"])
+def test_a_state_that_is_nested_too_deep_to_be_written_is_refused(place):
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    state = LeadState.new("L", 0.0)
+    setattr(state, place, [Sample(0.0, 0.5, {"x": deep})] if place == "samples" else deep)
+    with pytest.raises(StateFormatError, match="cannot be written"):
+        encode_state(state)
