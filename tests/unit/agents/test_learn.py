@@ -34,7 +34,7 @@ async def test_others_have_their_turns_while_a_backlog_is_learned(duty, monkeypa
         return backlog if topic == topics.TRAINING_EXAMPLES.name else []
 
     monkeypatch.setattr(learn, "read_all", read_all)
-    clock = (n * learn.SLICE_S for n in itertools.count())  # each example takes as long as a slice
+    clock = (2 * n * learn.SLICE_S for n in itertools.count())  # an example takes two slices
     worker = learn.LearnWorker(
         Settings(),
         0,
