@@ -38,9 +38,10 @@ def _throughput(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _latency(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for delivery in ("exactly_once", "at_least_once"):
         for load, found in report[delivery].items():
+            share, _, beside = load.partition(" ")
             yield (
-                f"event sent to score readable, {delivery.replace('_', ' ')}, {load} of capacity "
-                f"({found['events_per_s'][1]:,.0f} events/s)",
+                f"event sent to score readable, {delivery.replace('_', ' ')}, {share} of capacity "
+                f"({found['events_per_s'][1]:,.0f} events/s){', learner loaded' * bool(beside)}",
                 f"p50 {found['p50_ms'][1]:,.0f} ms, p99 {found['p99_ms'][1]:,.0f} ms, "
                 f"p99.9 {found['p99_9_ms'][1]:,.0f} ms",
             )
