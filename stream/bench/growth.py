@@ -36,7 +36,6 @@ from stream.settings import Settings
 RECEIVED_S = 2e9
 EMAIL_KEY = b"of no account here"
 Rows = Iterable[tuple[bytes, bytes]]
-
 FEWEST_LEADS = 1_000
 ROWS_BEFORE = 10_000
 COMPARED_BATCHES = 100

@@ -59,7 +59,7 @@ async def bench_latency(seconds: float, rounds: int, kafka: str) -> dict[str, An
     seconds
         How long each load lasts.
     rounds
-        How often; figures are medians over the rounds, ``spread`` holds least and most.
+        How often; by load, each figure is its least, median and most over the rounds.
 
     Returns
     -------

@@ -13,6 +13,7 @@ from stream.bench.scale import bench_scale
 from stream.bench.throughput import bench_throughput
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Kafka = Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")]
 
 bench_app = typer.Typer(
     help="Benchmarks on this machine.\n\nExample: leadstream bench restore --leads 1000000 --json",
@@ -33,7 +34,7 @@ def about() -> None:
 @bench_app.command()
 def restore(
     leads: Annotated[int, typer.Option(min=8, help="How many leads.")] = 1_000_000,
-    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    kafka: Kafka = "jvm",
     json: Json = False,
 ) -> None:
     """Measure how long a worker takes to have its leads back, and their memory.
@@ -48,7 +49,7 @@ def throughput(
     events: Annotated[int, typer.Option(min=1_000, help="How many events a run.")] = 20_000,
     rounds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 5,
     peers: Annotated[str, typer.Option(help="Against whom, with commas.")] = "quix,faust",
-    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    kafka: Kafka = "jvm",
     json: Json = False,
 ) -> None:
     """Compare events per CPU-second with Quix Streams, Faust, and a loop without Kafka.
@@ -64,7 +65,7 @@ def throughput(
 def latency(
     seconds: Annotated[float, typer.Option(min=2.0, help="How long each load lasts.")] = 20.0,
     rounds: Annotated[int, typer.Option(min=1, help="How many times.")] = 5,
-    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    kafka: Kafka = "jvm",
     json: Json = False,
 ) -> None:
     """Time from an event's sending to its score change, at several loads.
@@ -90,7 +91,7 @@ def growth(
 def scale(
     events: Annotated[int, typer.Option(min=1_000, help="How many events a run.")] = 20_000,
     rounds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 3,
-    kafka: Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")] = "jvm",
+    kafka: Kafka = "jvm",
     json: Json = False,
 ) -> None:
     """Compare one, two and four workers.

@@ -19,10 +19,10 @@ log = structlog.get_logger(__name__)
 
 FULL_BATCHES = 4
 """Batches waiting for one partition's worker before no more of that partition is fetched."""
-FEW_BATCHES = 2
-"""Batches left when more are fetched: the request under way has to end first."""
 FULL_BYTES = 2 << 20
 """The same in bytes: what waits is lag in Kafka, not memory here."""
+FEW_BATCHES = 2
+"""Batches left when more are fetched: the request under way has to end first."""
 MAX_BATCH_RECORDS = 500
 IDLE_S = 0.2
 ATTEMPTS = 5
