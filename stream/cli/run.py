@@ -13,13 +13,13 @@ from typing import Annotated
 import orjson
 import structlog
 import typer
-import uvloop
 from aiokafka.errors import KafkaConnectionError
 
 from stream.addresses import is_loopback
 from stream.app import WorkerProcess
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
+from stream.kafka import event_loop
 from stream.kafka.authorization import DENIED, RightsError, denial
 from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
@@ -93,7 +93,7 @@ def worker(
     def started(url: str) -> None:
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
-    uvloop.run(_work(WorkerProcess(settings, chosen), started))
+    event_loop.run(_work(WorkerProcess(settings, chosen), started))
 
 
 def _warn_of_development_keys(settings: Settings) -> None:

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import aiokafka
 import faust
 import structlog
-import uvloop
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -24,6 +23,7 @@ from faust.types.tuples import ConsumerMessage
 
 from stream.kafka.assignor import StickyByTopic
 from stream.kafka.clients import security, ssl_context
+from stream.kafka.event_loop import EventLoop
 from stream.settings import Settings
 
 FETCH_BYTES = 1 << 20
@@ -225,9 +225,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(
-            self, loop=self.loop, thread_loop=uvloop.new_event_loop(), beacon=self.beacon
-        )
+        return ConsumerThread(self, loop=self.loop, thread_loop=EventLoop(), beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: list[Records]) -> ConsumerMessage:
         last = record[-1][-1]

@@ -276,8 +276,10 @@ def test_leads_are_scored_over_tls_with_a_user_and_its_password(
             kafka_ssl_ca_file=broker.ca_file,
         )
         asyncio.run(ensure_topics(settings))
-        with workers(settings, tmp_path):
+        with workers(settings, tmp_path) as (worker,):
             asyncio.run(_works(settings, settings, settings))
+            restore_s = _metric(worker.wait_until_up(), "leadstream_restore_seconds{")
+        assert 0 < restore_s < 10, "an empty partition: connections took their time to close"
 
 
 async def _write(settings: Settings, *outputs: Output) -> None:
