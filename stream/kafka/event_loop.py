@@ -11,7 +11,7 @@ TLS_CLOSE_S = 0.2
 """How long a closed TLS connection may wait for the other side to say goodbye."""
 
 
-class EventLoop(uvloop.Loop):  # type: ignore[misc]
+class EventLoop(uvloop.Loop):
     """uvloop, whose closed TLS connections do not wait half a minute.
 
     While answers are still on their way, uvloop can miss the goodbye that comes after them (its
