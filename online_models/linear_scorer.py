@@ -1,5 +1,6 @@
 """Serving a linear model from its snapshot: log-odds and exact contributions, no River."""
 
+from collections.abc import Callable
 from typing import Any
 
 from online_models.formats import ModelSchemaError, checked_snapshot
@@ -16,6 +17,9 @@ class LinearScorer:
         Its name and version, which scores carry.
     snapshot
         As made by ``OnlineLogisticRegression.snapshot``.
+    fact_of
+        Feature -> the name that its contribution is counted under, with those of all features
+        that say the same in another form; by default its own.
 
     Raises
     ------
@@ -31,9 +35,15 @@ class LinearScorer:
     (-1.0, {'age': 1.0, 'last=email_click': 0.25})
     """
 
-    __slots__ = ("_intercept", "_numeric", "_plain", "model", "negatives", "positives", "version")
+    __slots__ = ("_intercept", "_weights", "model", "negatives", "positives", "version")
 
-    def __init__(self, model: str, version: str, snapshot: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        model: str,
+        version: str,
+        snapshot: dict[str, Any],
+        fact_of: Callable[[str], str] = str,
+    ) -> None:
         if snapshot.get("schema") != SNAPSHOT_SCHEMA:
             raise ModelSchemaError(
                 f"snapshot {model}/{version} is of schema {snapshot.get('schema')!r:.40}, this "
@@ -45,30 +55,34 @@ class LinearScorer:
         self.positives = checked["positives"]
         self.negatives = checked["negatives"]
         self._intercept = checked["intercept"]
-        self._numeric = checked["numeric"]
-        self._plain = checked["plain"]
+        self._weights: dict[str, tuple[str, float, float, float]] = {
+            name: (fact_of(name), weight, 0.0, 0.0) for name, weight in checked["plain"].items()
+        }
+        for name, (weight, mean, inverse_deviation) in checked["numeric"].items():
+            self._weights[name] = fact_of(name), weight, mean, inverse_deviation
 
     def explain_one(self, x: Features) -> tuple[float, dict[str, float]]:
-        """Return the intercept and each known feature's contribution to the log-odds.
+        """Return the intercept and what each known fact contributes to the log-odds.
 
         For a linear model the contribution ``weight * standardised value`` is exact: together
         with the intercept they are the log-odds that the learner itself would give.
         """
-        numeric, plain = self._numeric, self._plain
-        contributions = {}
+        weight_of = self._weights.get
+        contributions: dict[str, float] = {}
         for name, value in x.items():
             if isinstance(value, str):
-                category = f"{name}={value}"
-                weight = plain.get(category)
-                if weight is not None:
-                    contributions[category] = weight
+                found = weight_of(f"{name}={value}")
+                if found is not None:
+                    contributions[found[0]] = contributions.get(found[0], 0.0) + found[1]
                 continue
-            row = numeric.get(name)
-            if row is not None:
-                z = (value - row[1]) * row[2]
-                contributions[name] = row[0] * max(-CLIP, min(CLIP, z))
+            found = weight_of(name)
+            if found is None:
                 continue
-            weight = plain.get(name)
-            if weight is not None:
-                contributions[name] = weight * value
+            fact, weight, mean, inverse_deviation = found
+            if inverse_deviation:
+                z = (value - mean) * inverse_deviation
+                contribution = weight * max(-CLIP, min(CLIP, z))
+            else:
+                contribution = weight * value
+            contributions[fact] = contributions.get(fact, 0.0) + contribution
         return self._intercept, contributions

@@ -14,6 +14,7 @@ from online_models.logistic import OnlineLogisticRegression, library
 from online_models.protocols import PropensityModel
 from schemas.learning import ModelSnapshot, ServingVersion
 from stream import metrics
+from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
 
 __all__ = ["P_CONVERT", "SnapshotStore", "build_model", "count_refused"]
@@ -145,7 +146,7 @@ def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
             remedy = f"made by {document.library[:50]}, this is {library()}: let the learner go on"
             count_refused(key, "library", remedy)
             return None
-        scorer = LinearScorer(model, version, document.state)
+        scorer = LinearScorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])
         return None

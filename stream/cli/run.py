@@ -81,10 +81,6 @@ def worker(
     except ValueError as error:
         raise typer.BadParameter(f"--roles {error}") from None
 
-    # Faust reads Kafka in a thread of its own: at each system call one of the two waits for the
-    # interpreter, by default up to 5 ms, which would be most of an event's latency.
-    sys.setswitchinterval(0.0005)
-
     # States live long and hold no cycles: to look through all of them for some is time lost, and
     # a pause in which every lead waits.
     gc.freeze()

@@ -2,9 +2,10 @@
 
 Faust hands an agent one message at a time, which costs more than the work itself. This
 transport keeps Faust's membership, rebalancing and flow, and delivers a partition's records as one
-batch. It differs in three more ways: consumers read committed, assignment is sticky, and offsets
-are committed by whoever did the work (``stream.kafka.ownership``), not by Faust's acknowledgements.
-The private names it overrides are held by ``tests/contract/test_engine_names.py``.
+batch. Its consumer runs without a thread, reads committed and shares partitions out by a sticky
+assignment (``stream.kafka.loop_consumer``); offsets are committed by whoever did the work
+(``stream.kafka.ownership``), not by Faust's acknowledgements. The private names that both override
+are held by ``tests/contract/test_engine_names.py``.
 """
 
 import asyncio
@@ -12,24 +13,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-import aiokafka
 import faust
-import structlog
-from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from stream.kafka.assignor import StickyByTopic
-from stream.kafka.clients import security, ssl_context
-from stream.kafka.event_loop import EventLoop
+from stream.kafka.clients import ssl_context
+from stream.kafka.loop_consumer import LoopConsumer
 from stream.settings import Settings
-
-FETCH_BYTES = 1 << 20
-"""What one fetch brings of one partition at most, and so what may wait of it in memory."""
-
-log = structlog.get_logger(__name__)
 
 
 class Records(list[Any]):
@@ -88,98 +80,6 @@ class BatchTopic(faust.Topic):  # type: ignore[misc]
         return faust.Event(self.app, None, message.value, None, message)
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread with a consumer of our own making."""
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002
-        settings: Settings = self.app.leadstream_settings
-        self._assignor = StickyByTopic()
-        return aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap,
-            client_id=settings.app_id,
-            group_id=settings.app_id,
-            partition_assignment_strategy=[self._assignor],
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=settings.max_poll_records,
-            max_partition_fetch_bytes=FETCH_BYTES,  # a larger record comes all the same
-            fetch_max_wait_ms=settings.fetch_max_wait_ms,
-            # A restore of a million states is no sign of death; heartbeats tell that.
-            max_poll_interval_ms=600_000,
-            session_timeout_ms=int(settings.session_timeout_s * 1000),
-            rebalance_timeout_ms=int(settings.session_timeout_s * 1000),
-            # Who hears of a rebalance last keeps everybody waiting.
-            heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 10),
-            request_timeout_ms=int(max(40.0, 2 * settings.session_timeout_s) * 1000),
-            metadata_max_age_ms=30_000,
-            **security(settings),
-        )
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Go on where was committed, or at the beginning where nothing was.
-
-        Faust leaves the latter where they are; what a fetch under way in a rebalance had brought
-        of them, and the rebalance has thrown away, would be passed over.
-        """
-        committed: Mapping[TP, int] = await super().seek_to_committed()
-        without = [tp for tp, offset in committed.items() if not offset or offset < 0]
-        if without:
-            await self.call_thread(self._seek_to_start, without)
-        return committed
-
-    async def _seek_to_start(self, partitions: Iterable[aiokafka.TopicPartition]) -> None:
-        # Not seek_to_beginning, which waits for up to its timeout of 40 s. Where retention has cut
-        # the beginning off, the position is out of range, and auto_offset_reset finds it.
-        consumer = self._ensure_consumer()
-        for partition in partitions:
-            if partition in consumer.assignment():
-                consumer.seek(partition, 0)
-
-    def set_held_back(self, tp: TP, *, held_back: bool) -> None:
-        """Stop fetching from a partition, or go on; what has been fetched of it still comes."""
-        if self.thread_loop.is_running():
-            self.thread_loop.call_soon_threadsafe(self._set_held_back, tp, held_back)
-
-    def _set_held_back(self, tp: TP, held_back: bool) -> None:
-        consumer = self._ensure_consumer()
-        partition = aiokafka.TopicPartition(tp.topic, tp.partition)
-        if partition in consumer.assignment():  # else it has gone, and comes back flowing
-            (consumer.pause if held_back else consumer.resume)(partition)
-
-    def behind(self) -> dict[TP, int]:
-        """Return where each assigned partition stands that has committed records to be fetched."""
-        consumer = self._consumer
-        assignment = consumer and consumer._subscription.subscription.assignment
-        if not assignment or not assignment.active:
-            return {}
-        found = {}
-        for tp in assignment.tps:
-            state = assignment.state_value(tp)
-            if state.has_valid_position and state.lso is not None and state.position < state.lso:
-                found[TP(tp.topic, tp.partition)] = state.position
-        return found
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit what is still assigned; what cannot be will be done again, which changes nothing.
-
-        Faust would end the process where another member has these partitions by now.
-        """
-        consumer = self._ensure_consumer()
-        mine = {
-            aiokafka.TopicPartition(tp.topic, tp.partition): offset
-            for tp, offset in offsets.items()
-            if tp in self.assignment()
-        }
-        try:
-            if mine:
-                await consumer.commit(mine)
-        except KafkaError as error:
-            log.info("offsets not committed", error=type(error).__name__)
-            return False
-        return True
-
-
 class SeekGuard:
     """Tells whether positions were sought since the last rebalance.
 
@@ -224,8 +124,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._guard = SeekGuard()
         super().__init__(*args, **kwargs)
 
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, thread_loop=EventLoop(), beacon=self.beacon)
+    def _new_consumer_thread(self) -> LoopConsumer:
+        return LoopConsumer(self, loop=self.loop, thread_loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: list[Records]) -> ConsumerMessage:
         last = record[-1][-1]

@@ -63,10 +63,13 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
         x["stage"] = state.stage
         x["stage_age"] = log1p(max(0.0, at_s - state.stage_at_s))
     factors = state.counts.factors(at_s)
-    for column, prefix in COUNTED:
-        factor = factors[column]
-        for kind, row in state.counts.counts.items():
-            x[_named(prefix, kind)] = log1p(row[column] * factor)
+    (plain, _), (day, _), (week, _) = COUNTED
+    in_all, in_day, in_week = factors[plain], factors[day], factors[week]
+    for kind, row in state.counts.counts.items():
+        all_name, day_name, week_name = _counts_of(kind)
+        x[all_name] = log1p(row[plain] * in_all)
+        x[day_name] = log1p(row[day] * in_day)
+        x[week_name] = log1p(row[week] * in_week)
     for name, value in state.attributes.items():
         if isinstance(value, bool):
             x[f"attribute:{name}"] = "yes" if value else "no"
@@ -74,12 +77,18 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
             x[f"attribute:{name}"] = value
         else:
             number = max(-LARGEST, min(LARGEST, float(value)))
-            plain = name.replace("=", "_")  # name=value is how models call categories
-            x[f"attribute:{plain}"] = number
-            x[f"attribute_log:{plain}"] = math.copysign(log1p(abs(number)), number)
+            safe = name.replace("=", "_")  # name=value is how models call categories
+            x[f"attribute:{safe}"] = number
+            x[f"attribute_log:{safe}"] = math.copysign(log1p(abs(number)), number)
     return x
 
 
 @lru_cache(NAMES_KEPT)
-def _named(prefix: str, kind: str) -> str:
-    return f"{prefix}:{kind}"
+def named(prefix: str, name: str) -> str:
+    """Return the name of a feature or fact of a kind, put together once."""
+    return f"{prefix}:{name}"
+
+
+@lru_cache(NAMES_KEPT)
+def _counts_of(kind: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}:{kind}" for _, prefix in COUNTED)

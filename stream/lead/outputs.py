@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -68,8 +69,14 @@ def rfc3339(at_s: float) -> str:
     >>> rfc3339(0.5)
     '1970-01-01T00:00:00.500000Z'
     """
-    at_s = max(_FIRST_S, min(_LAST_S, at_s))
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    second, microsecond = divmod(round(max(_FIRST_S, min(_LAST_S, at_s)) * 1e6), 1_000_000)
+    return f"{_second(second)}.{microsecond:06d}Z"
+
+
+@lru_cache(64)
+def _second(at_s: int) -> str:
+    """Return a second's date and time: what is written at once mostly falls into few."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat()[:-6]
 
 
 def epoch_s(timestamp: str) -> float:

@@ -128,6 +128,11 @@ class PointRules(BaseModel):
         return self._by_event.get(event_type, ())
 
     @cached_property
+    def by_name(self) -> Mapping[str, PointRule]:
+        """The rules by name."""
+        return {rule.name: rule for rule in self.rule}
+
+    @cached_property
     def _by_event(self) -> Mapping[str | None, Sequence[PointRule]]:
         return {r.event: [s for s in self.rule if s.event == r.event] for r in self.rule}
 

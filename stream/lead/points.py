@@ -1,5 +1,6 @@
 """A lead's ledger of rule points: what each rule has earned, decayed as of a time."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -59,11 +60,12 @@ def standing(ledger: Ledger, rules: PointRules, at_s: float) -> dict[str, float]
     The house's range is kept by one further entry, ``range``, so that the sum still holds.
     """
     points = {}
-    for rule in rules.rule:
-        entry = ledger.get(rule.name)
-        if entry is not None:
-            points[rule.name] = entry[0] * _decay(rule, at_s - entry[1])
-    total = sum(points.values())
+    rule_of = rules.by_name.get
+    for name, (earned, since_s) in ledger.items():
+        rule = rule_of(name)
+        if rule is not None:  # else it was taken out of the rules since
+            points[name] = earned * _decay(rule, at_s - since_s)
+    total = math.fsum(points.values())
     if not rules.min_points <= total <= rules.max_points:
         points["range"] = min(max(total, rules.min_points), rules.max_points) - total
     return points

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from stream.lead.features import Features, fact_of
+from stream.lead.features import Features, named
 from stream.lead.house import House
 
 COLD_VERSION = "0"
@@ -22,14 +23,15 @@ class Scorer(Protocol):
     negatives: int
 
     def explain_one(self, x: Features) -> tuple[float, Mapping[str, float]]:
-        """Return the intercept and each feature's contribution; together the log-odds."""
+        """Return the intercept and each fact's contribution; together the log-odds."""
         ...
 
 
 class Scored(NamedTuple):
     """A lead's score at one moment.
 
-    ``log_odds`` is ``baseline`` plus the sum of ``contributions``.
+    ``log_odds`` is ``baseline`` plus the sum of ``contributions``, which are by fact
+    (``stream.lead.features.fact_of``).
     """
 
     score: float
@@ -85,24 +87,21 @@ def score_one(
         weight = rarer / (rarer + house.prior_strength)
         if weight:
             intercept, learned = scorer.explain_one(x)
-    believed = house.prior_strength
-    base_rate = (positives + believed * house.base_rate_prior) / (positives + negatives + believed)
+    base_log_odds, spread = _base_rate(
+        positives, negatives, house.prior_strength, house.base_rate_prior
+    )
     contributions: dict[str, float] = {}
     if weight > 0.0:
         contributions = {name: weight * c for name, c in learned.items()}
     if weight < 1.0:
         for rule, points in rule_points.items():
-            contributions[f"points:{rule}"] = (1.0 - weight) * per_point * points
+            contributions[named("points", rule)] = (1.0 - weight) * per_point * points
     baseline = weight * intercept + (1.0 - weight) * prior
     # fsum, so that the sum does not depend on the order in which features were met.
     log_odds = baseline + math.fsum(contributions.values())
     log_odds = max(-30.0, min(30.0, log_odds))
-    spread = 1.645 * math.sqrt(
-        1.0 / (positives + believed * house.base_rate_prior)
-        + 1.0 / (negatives + believed * (1.0 - house.base_rate_prior))
-    )
     return Scored(
-        score=round(100.0 * expit(log_odds - logit(base_rate)), 2),
+        score=round(100.0 * expit(log_odds - base_log_odds), 2),
         p_convert=expit(log_odds),
         p_low=expit(log_odds - spread),
         p_high=expit(log_odds + spread),
@@ -114,17 +113,21 @@ def score_one(
     )
 
 
+@lru_cache(64)
+def _base_rate(
+    positives: int, negatives: int, believed: float, prior: float
+) -> tuple[float, float]:
+    """Return the base rate's log-odds and how far they may be off, the same for many leads."""
+    converted, lost = positives + believed * prior, negatives + believed * (1.0 - prior)
+    return math.log(converted / lost), 1.645 * math.sqrt(1.0 / converted + 1.0 / lost)
+
+
 def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
     """Return the largest contributions by name, the rest as ``other``, and the baseline.
 
-    Together they are the log-odds of ``p_convert``. Features that are views of one fact are one
-    reason.
+    Together they are the log-odds of ``p_convert``.
     """
-    facts: dict[str, float] = {}
-    for feature, contribution in scored.contributions.items():
-        fact = fact_of(feature)
-        facts[fact] = facts.get(fact, 0.0) + contribution
-    ranked = sorted([(-abs(c), name, c) for name, c in facts.items()])
+    ranked = sorted([(-abs(c), name, c) for name, c in scored.contributions.items()])
     named = [(name, c) for _, name, c in ranked[:MAX_REASONS] if c]
     rest = scored.log_odds - scored.baseline - math.fsum(c for _, c in named)
     reasons: list[dict[str, float | str]] = [

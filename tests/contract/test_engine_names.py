@@ -30,7 +30,7 @@ from river import linear_model, optim, preprocessing
 
 from schemas import topics
 from stream.app import WorkerProcess
-from stream.kafka import clients, transactions, transport
+from stream.kafka import clients, loop_consumer, transactions, transport
 from stream.kafka.assignor import StickyByTopic
 from stream.settings import Settings
 
@@ -50,10 +50,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[Any]:
-    made = WorkerProcess(settings, ["route", "score", "learn"]).faust
-    yield made
-    made.consumer._thread.thread_loop.close()  # it was made with the thread, which never starts
+async def app(settings: Settings) -> Any:
+    return WorkerProcess(settings, ["route", "score", "learn"]).faust
 
 
 Client = TypeVar("Client", aiokafka.AIOKafkaConsumer, aiokafka.AIOKafkaProducer)
@@ -113,7 +111,7 @@ async def test_the_worker_reads_committed_keeps_its_partitions_and_commits_itsel
 ) -> None:
     consumer = closed_later(app.consumer._thread._create_consumer(loop=None))
 
-    assert isinstance(app.consumer._thread, transport.ConsumerThread)
+    assert isinstance(app.consumer._thread, loop_consumer.LoopConsumer)
     assert isolation(consumer) == "read_committed"
     assert consumer._group_id == "names"
     assert consumer._enable_auto_commit is False
@@ -133,16 +131,16 @@ def test_no_other_place_makes_consumers() -> None:
         and ast.unparse(node.func).rpartition(".")[2] == "AIOKafkaConsumer"
     }
 
-    assert places == {"stream/kafka/clients.py", "stream/kafka/transport.py"}
+    assert places == {"stream/kafka/clients.py", "stream/kafka/loop_consumer.py"}
 
 
-# --- Faust: what stream/kafka/transport.py overrides ------------------------------------------
+# --- Faust: what stream/kafka/transport.py and loop_consumer.py override -----------------------
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "name"),
     [
-        (transport.ConsumerThread, driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
+        (loop_consumer.LoopConsumer, driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
         (transport.Consumer, driver.Consumer, "_new_consumer_thread"),
         (transport.Consumer, driver.Consumer, "_to_message"),
         (transport.Consumer, driver.Consumer, "on_partitions_revoked"),

@@ -13,7 +13,8 @@ from faust.tables.recovery import Recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream.kafka.transport import Consumer, ConsumerThread
+from stream.kafka.loop_consumer import LoopConsumer
+from stream.kafka.transport import Consumer
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,10 +25,15 @@ PRIVATE = {
     ("stream/documentation.py", "_labelnames"),
     ("stream/kafka/lag.py", "_client"),
     ("stream/kafka/transactions.py", "_sender"),
-    ("stream/kafka/transport.py", "_assignor"),
-    ("stream/kafka/transport.py", "_consumer"),
-    ("stream/kafka/transport.py", "_ensure_consumer"),
-    ("stream/kafka/transport.py", "_subscription"),
+    ("stream/kafka/loop_consumer.py", "_assignor"),
+    ("stream/kafka/loop_consumer.py", "_consumer"),
+    ("stream/kafka/loop_consumer.py", "_default_start"),
+    ("stream/kafka/loop_consumer.py", "_default_stop_children"),
+    ("stream/kafka/loop_consumer.py", "_default_stop_exit_stacks"),
+    ("stream/kafka/loop_consumer.py", "_default_stop_futures"),
+    ("stream/kafka/loop_consumer.py", "_ensure_consumer"),
+    ("stream/kafka/loop_consumer.py", "_subscription"),
+    ("stream/kafka/loop_consumer.py", "_thread_started"),
     ("stream/kafka/transport.py", "_thread"),
 }
 """Private attributes of others that we touch; each is held by a test here, in test_engine_names
@@ -71,8 +77,8 @@ def test_no_other_private_name_of_an_engine_is_touched() -> None:
     assert touched == PRIVATE, "hold a new private name by a test in this file, and list it there"
 
 
-class _Thread(ConsumerThread):
-    """The thread's methods on a consumer of the test's own."""
+class _Consumer(LoopConsumer):
+    """The methods on a consumer of the test's own."""
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
@@ -93,8 +99,8 @@ async def test_faust_commits_through_a_method_that_we_replace() -> None:
         asked.append(offsets)
         raise CommitFailedError("another member has it")
 
-    thread = _Thread(SimpleNamespace(commit=commit))
-    assert await thread._commit({TP("t", 0): 5, TP("gone", 1): 7}) is False
+    consumer = _Consumer(SimpleNamespace(commit=commit))
+    assert await consumer._commit({TP("t", 0): 5, TP("gone", 1): 7}) is False
     assert asked == [{TopicPartition("t", 0): 5}]
 
 
@@ -110,16 +116,12 @@ async def test_a_partition_without_a_commit_begins_at_its_beginning_after_a_reba
             TopicPartition("gone", 3): None,
         }
 
-    class Thread(_Thread):
-        async def call_thread(self, function: Any, *arguments: Any, **named: Any) -> Any:
-            return await function(*arguments, **named)
-
     consumer = SimpleNamespace(
         seek_to_committed=seek_to_committed,
         assignment=lambda: assigned,
         seek=lambda *where: sought.append(where),
     )
-    assert (await Thread(consumer).seek_to_committed())[TopicPartition("t", 0)] == 5
+    assert (await _Consumer(consumer).seek_to_committed())[TopicPartition("t", 0)] == 5
     assert sought == [(TopicPartition("t", 1), 0), (TopicPartition("t", 2), 0)]
     faust = inspect.getsource(driver.Consumer.seek_to_committed)
     assert "self._thread.seek_to_committed" in faust
@@ -134,9 +136,9 @@ async def test_a_partition_with_committed_records_to_be_fetched_is_behind() -> N
         state = assignment.state_value(TopicPartition("t", number))
         state.reset_to(position)
         state.lso = stable_end
-    thread = _Thread(SimpleNamespace(_subscription=subscription))
-    assert thread.behind() == {TP("t", 0): 5}
-    assert _Thread(None).behind() == {}
+    consumer = _Consumer(SimpleNamespace(_subscription=subscription))
+    assert consumer.behind() == {TP("t", 0): 5}
+    assert _Consumer(None).behind() == {}
 
 
 async def test_faust_seeks_before_it_lets_records_flow_after_a_rebalance() -> None:
