@@ -84,5 +84,8 @@ class LinearScorer:
                 contribution = weight * max(-CLIP, min(CLIP, z))
             else:
                 contribution = weight * value
-            contributions[fact] = contributions.get(fact, 0.0) + contribution
+            if fact in contributions:
+                contributions[fact] += contribution
+            else:
+                contributions[fact] = contribution
         return self._intercept, contributions

@@ -40,6 +40,11 @@ class PlainLoop:
         self._offset = 0
         self._published = 0
 
+    @property
+    def version(self) -> str | None:
+        """The model version that scores come from; None before the first."""
+        return self._partition.progress.versions.get(P_CONVERT)
+
     def run(self, events: Iterable[MixedEvent]) -> None:
         """Take events in; what comes out is counted and let go."""
         batch: list[LogEntry] = []

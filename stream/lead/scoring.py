@@ -127,9 +127,10 @@ def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
 
     Together they are the log-odds of ``p_convert``.
     """
-    ranked = sorted([(-abs(c), name, c) for name, c in scored.contributions.items()])
+    # Largest first, and by name among equals.
+    ranked = sorted([(-c if c > 0.0 else c, name, c) for name, c in scored.contributions.items()])
     named = [(name, c) for _, name, c in ranked[:MAX_REASONS] if c]
-    rest = scored.log_odds - scored.baseline - math.fsum(c for _, c in named)
+    rest = scored.log_odds - scored.baseline - math.fsum([c for _, c in named])
     reasons: list[dict[str, float | str]] = [
         {"feature": name, "contribution": c} for name, c in named
     ]
