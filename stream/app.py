@@ -41,7 +41,7 @@ INPUTS: Mapping[Role, Sequence[str]] = {
 STOP_S = 10.0
 EVICTED_AFTER = 0.9
 """Share of the session timeout: the last heartbeat may be a tenth of it old."""
-LEARNING_DUTY = 0.2
+LEARNING_DUTY = 0.1
 """Share of the time for learning, while examples wait, in a process that also scores."""
 COMMIT_INTERVAL_S = 0.05
 """Between commits of how far inputs are done."""

@@ -26,7 +26,7 @@ EXAMPLE = {
 EXAMPLES = 40
 
 
-@pytest.mark.parametrize("duty", [0.2, 1.0])
+@pytest.mark.parametrize("duty", [0.1, 1.0])
 async def test_others_have_their_turns_while_a_backlog_is_learned(duty, monkeypatch):
     backlog = [SimpleNamespace(value=orjson.dumps(EXAMPLE), offset=n) for n in range(EXAMPLES)]
 
