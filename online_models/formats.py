@@ -56,8 +56,46 @@ class Checkpoint(TypedDict):
     iterations: Count
 
 
+Knot = Annotated[int, Field(ge=-1_000, le=1_000)]
+# JSON has no tuples: lists are taken for them.
+Curve = Annotated[
+    tuple[Weight, Knot, Annotated[list[Weight], Field(min_length=1, max_length=100)]],
+    Field(strict=False),
+]
+Shares = Annotated[tuple[Knot, NotNegative], Field(strict=False)]
+CurveState = Annotated[tuple[Count, list[Shares]], Field(strict=False)]
+
+
+@with_config(_STRICT)
+class CurvesSnapshot(TypedDict):
+    """What predicting needs of a model that is a sum of curves."""
+
+    positives: Count
+    negatives: Count
+    intercept: Weight
+    plain: dict[str, Weight]
+    curves: dict[str, Curve]
+
+
+@with_config(_STRICT)
+class BayesianCheckpoint(TypedDict):
+    """The whole state of a Bayesian model that learns."""
+
+    positives: Count
+    negatives: Count
+    ignored_features: Count
+    names: Annotated[list[str], Field(min_length=1)]
+    weights: list[Weight]
+    covariance: str
+    calibration: Annotated[list[Weight], Field(min_length=4, max_length=4)]
+    alone: dict[str, Annotated[list[Weight], Field(min_length=2, max_length=2)]]
+    curves: dict[str, CurveState]
+
+
 _SNAPSHOT: TypeAdapter[Any] = TypeAdapter(Snapshot)
+_CURVES: TypeAdapter[Any] = TypeAdapter(CurvesSnapshot)
 _CHECKPOINT: TypeAdapter[Any] = TypeAdapter(Checkpoint)
+_BAYESIAN: TypeAdapter[Any] = TypeAdapter(BayesianCheckpoint)
 
 
 def checked_snapshot(state: Any) -> Snapshot:
@@ -69,6 +107,18 @@ def checked_snapshot(state: Any) -> Snapshot:
         If it is not all that it must be; the message names the field.
     """
     checked: Snapshot = _checked(_SNAPSHOT, state, "snapshot")
+    return checked
+
+
+def checked_curves(state: Any) -> CurvesSnapshot:
+    """Return a snapshot of curves as its types have it; raises as ``checked_snapshot`` does."""
+    checked: CurvesSnapshot = _checked(_CURVES, state, "snapshot")
+    return checked
+
+
+def checked_bayesian(state: Any) -> BayesianCheckpoint:
+    """Return a Bayesian checkpoint as its types have it; raises as ``checked_snapshot`` does."""
+    checked: BayesianCheckpoint = _checked(_BAYESIAN, state, "checkpoint")
     return checked
 
 

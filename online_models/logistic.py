@@ -6,6 +6,7 @@ from typing import Any
 import river
 from river import linear_model, optim, preprocessing
 
+from online_models.axes import category, is_count
 from online_models.formats import LARGEST, ModelSchemaError, checked_checkpoint
 from online_models.protocols import Features
 
@@ -15,7 +16,6 @@ __all__ = [
     "LARGEST",
     "SNAPSHOT_SCHEMA",
     "OnlineLogisticRegression",
-    "is_scaled",
     "library",
 ]
 
@@ -26,21 +26,10 @@ LARGEST_WEIGHT = 1e6
 CLIP = 5.0
 """Standardised values are kept within this many standard deviations."""
 
-_SCALED_AS_THEY_ARE = ("count:", "count_1d:", "count_7d:")
-
 
 def library() -> str:
     """Return the library and version that states are made with."""
     return f"river {river.__version__}"
-
-
-def is_scaled(name: str) -> bool:
-    """Tell whether a numeric feature is standardised.
-
-    Log counts are not: they share a unit, and a lead that lacks one must differ from a lead
-    that has it, which centring on those that have it would undo.
-    """
-    return not name.startswith(_SCALED_AS_THEY_ARE)
 
 
 def _finite(value: float) -> float:
@@ -91,7 +80,7 @@ class OnlineLogisticRegression:
         room = self.max_features - len(means)
         numeric = {}
         for name, value in x.items():
-            if isinstance(value, str) or not is_scaled(name):
+            if isinstance(value, str) or is_count(name):
                 continue
             if name not in means:
                 if room <= 0:
@@ -195,8 +184,8 @@ class OnlineLogisticRegression:
         known = self._scaler.means  # River's scaler would keep a row for each unknown one
         for name, value in x.items():
             if isinstance(value, str):
-                z[f"{name}={value}"] = 1.0
-            elif not is_scaled(name):
+                z[category(name, value)] = 1.0
+            elif is_count(name):
                 z[name] = _finite(value)
             elif name in known:
                 numeric[name] = _finite(value)

@@ -39,7 +39,7 @@ def log_loss(y: Sequence[bool], p: Sequence[float]) -> float | None:
     return float(-np.mean(np.log(np.where(truth, probability, 1 - probability))))
 
 
-def calibration_error(y: Sequence[bool], p: Sequence[float], bins: int = 10) -> float | None:
+def calibration_error(y: Sequence[bool], p: Sequence[float], bins: int = 15) -> float | None:
     """Return the expected calibration error over bins of equally many predictions.
 
     The mean distance between what was predicted and what came (Naeini, Cooper and Hauskrecht

@@ -13,9 +13,10 @@ FeatureValue = float | str
 class TrainingExample(Message):
     """A vector that a lead was scored with, and the label that came later.
 
-    ``p_convert`` is what was predicted at the time, so that every reported loss is of a
-    prediction made before its label was known. Whose vector it is is not said, since nothing
-    needs to know; ``x`` holds attributes of the profile all the same.
+    ``weight`` is how many scored vectors it stands for. ``p_convert`` is what was predicted at the
+    time, so that every reported loss is of a prediction made before its label was known. Whose
+    vector it is is not said, since nothing needs to know; ``x`` holds attributes of the profile all
+    the same.
     """
 
     type: Literal["training_example"] = "training_example"
@@ -50,11 +51,15 @@ class ServingVersion(Message):
 
 
 class ModelCheckpoint(Message):
-    """The learner's whole state, and the offset of ``training-examples`` that comes next."""
+    """The learner's whole state, and the offset of ``training-examples`` that comes next.
+
+    ``weight_sum`` is the sum of the weights of all examples learned: weights are relative.
+    """
 
     type: Literal["model_checkpoint"] = "model_checkpoint"
     model: str
     next_offset: Annotated[int, Field(ge=0, lt=2**63)]
+    weight_sum: Annotated[float, Field(ge=0)] | None = None
     checkpoint_schema: int
     library: str
     state: JsonObject

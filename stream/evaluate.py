@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from stream.lead.outputs import Origin, Output
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
 from stream.models import P_CONVERT, SnapshotStore, build_model
+from stream.settings import ModelKind
 
 SNAPSHOT_EVERY_EXAMPLES = 20
 REFUSED_SHOWN = 5
@@ -42,12 +43,20 @@ class OfflineStream:
         The secret that email addresses are hashed with.
     received_s
         The receiver's clock, epoch seconds: events beyond it are from the future.
+    model
+        What learns.
     """
 
-    def __init__(self, house: House, email_key: bytes, received_s: float) -> None:
+    def __init__(
+        self,
+        house: House,
+        email_key: bytes,
+        received_s: float,
+        model: ModelKind = "bayesian_logistic",
+    ) -> None:
         self.store = SnapshotStore()
         self.partition = Partition(house, self.store)
-        self.learner = Learner(P_CONVERT, build_model(None))
+        self.learner = Learner(P_CONVERT, build_model(None, model))
         self.outcomes: Counter[str] = Counter()
         self.outputs: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -117,7 +126,11 @@ class OfflineStream:
 
 
 def evaluate(
-    lines: Iterable[tuple[str, bytes]], house: House, email_key: bytes, received_s: float
+    lines: Iterable[tuple[str, bytes]],
+    house: House,
+    email_key: bytes,
+    received_s: float,
+    model: ModelKind = "bayesian_logistic",
 ) -> dict[str, Any]:
     """Score every event before its lead's outcome is known, and compare.
 
@@ -129,15 +142,21 @@ def evaluate(
     ----------
     lines
         Topic and value of each event, in the order of arrival.
+    model
+        What learns.
 
     Returns
     -------
     dict
-        ``auc``, ``log_loss`` (nats) and ``calibration_error`` of each lead's last score before its
-        outcome; ``auc_events`` of every score before an outcome; ``auc_last_fifth`` the same of
-        the last 20 % of leads by first event; counts; ``events_per_s``.
+        ``auc`` and ``log_loss`` (nats) of each lead's last score before its outcome;
+        ``auc_events`` and ``log_loss_events`` of every score before an outcome;
+        ``auc_last_fifth`` the same of the last 20 % of leads by first event;
+        ``calibration_error`` of every score of all but the first 20 %, over 15 bins of equally
+        many, and ``calibration_error_first`` of their first scores; counts; ``events_per_s``.
+        Which score is a lead's last is known in hindsight only, so how well those are calibrated
+        says nothing of a score that one looks at.
     """
-    stream = OfflineStream(house, email_key, received_s)
+    stream = OfflineStream(house, email_key, received_s, model)
     predictions: dict[str, list[float]] = {}
     outcomes: dict[str, bool] = {}
     events = 0
@@ -157,7 +176,14 @@ def evaluate(
     decided = [(outcomes[a], ps) for a, ps in predictions.items() if a in outcomes and ps]
     last = [(y, ps[-1]) for y, ps in decided]
     order = list(predictions)
-    newest = set(order[len(order) - len(order) // 5 :])
+    fifth = len(order) // 5
+    later = {a: predictions[a] for a in order[fifth:] if a in outcomes and predictions[a]}
+    newest = {a: ps for a in order[len(order) - fifth :] if (ps := later.get(a)) is not None}
+
+    def every(leads: Mapping[str, list[float]]) -> tuple[list[bool], list[float]]:
+        return _pairs((outcomes[a], p) for a, ps in leads.items() for p in ps)
+
+    all_scores = _pairs((y, p) for y, ps in decided for p in ps)
     return {
         "events": events,
         "leads": len(predictions),
@@ -170,17 +196,12 @@ def evaluate(
         "examples_learned": stream.learner.next_offset,
         "auc": _rounded(metrics.auc(*_pairs(last))),
         "log_loss": _rounded(metrics.log_loss(*_pairs(last))),
-        "calibration_error": _rounded(metrics.calibration_error(*_pairs(last))),
-        "auc_events": _rounded(metrics.auc(*_pairs((y, p) for y, ps in decided for p in ps))),
-        "auc_last_fifth": _rounded(
-            metrics.auc(
-                *_pairs(
-                    (outcomes[a], p)
-                    for a, ps in predictions.items()
-                    if a in newest and a in outcomes
-                    for p in ps
-                )
-            )
+        "auc_events": _rounded(metrics.auc(*all_scores)),
+        "log_loss_events": _rounded(metrics.log_loss(*all_scores)),
+        "auc_last_fifth": _rounded(metrics.auc(*every(newest))),
+        "calibration_error": _rounded(metrics.calibration_error(*every(later))),
+        "calibration_error_first": _rounded(
+            metrics.calibration_error(*_pairs((outcomes[a], ps[0]) for a, ps in later.items()))
         ),
         "events_per_s": round(events / elapsed_s, 1) if elapsed_s else None,
     }

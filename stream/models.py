@@ -8,14 +8,17 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from online_models import bayesian_logistic, logistic
+from online_models.bayesian_logistic import BayesianLogisticRegression
 from online_models.formats import ModelFormatError
 from online_models.linear_scorer import LinearScorer
-from online_models.logistic import OnlineLogisticRegression, library
+from online_models.logistic import OnlineLogisticRegression
 from online_models.protocols import PropensityModel
 from schemas.learning import ModelSnapshot, ServingVersion
 from stream import metrics
 from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
+from stream.settings import ModelKind
 
 __all__ = ["P_CONVERT", "SnapshotStore", "build_model", "count_refused"]
 
@@ -25,17 +28,30 @@ SNAPSHOT_KEY = re.compile(r"[a-z0-9_]{1,64}/(?:serving|pin|\d{1,18})", re.ASCII)
 _ROLES = frozenset({"serving", "pin"})
 
 
-def build_model(state: Mapping[str, Any] | None) -> PropensityModel:
+LIBRARIES = {
+    bayesian_logistic.SNAPSHOT_SCHEMA: bayesian_logistic.LIBRARY,
+    logistic.SNAPSHOT_SCHEMA: logistic.library(),
+}
+"""What snapshots of each schema are made with here."""
+
+
+def build_model(
+    state: Mapping[str, Any] | None, kind: ModelKind = "bayesian_logistic"
+) -> PropensityModel:
     """Return the ``p_convert`` model, new or as its checkpoint has it.
 
     Raises
     ------
     online_models.formats.ModelFormatError
-        If the checkpoint does not fit this release.
+        If the checkpoint does not fit this release, or is of another kind.
     """
+    if kind == "logistic":
+        if state is None:
+            return OnlineLogisticRegression()
+        return OnlineLogisticRegression.restore(dict(state))
     if state is None:
-        return OnlineLogisticRegression()
-    return OnlineLogisticRegression.restore(dict(state))
+        return BayesianLogisticRegression()
+    return BayesianLogisticRegression.restore(dict(state))
 
 
 def count_refused(key: str, reason: str, remedy: str) -> None:
@@ -142,8 +158,9 @@ def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
         if (document.model, document.version) != (model, version):
             count_refused(key, "malformed", "it is of another model or version than its key")
             return None
-        if document.library != library():
-            remedy = f"made by {document.library[:50]}, this is {library()}: let the learner go on"
+        library = LIBRARIES.get(document.snapshot_schema, document.library)
+        if document.library != library:
+            remedy = f"made by {document.library[:50]}, this is {library}: let the learner go on"
             count_refused(key, "library", remedy)
             return None
         scorer = LinearScorer(model, version, document.state, fact_of)

@@ -51,6 +51,9 @@ Countries = Annotated[str, AfterValidator(_checked_countries)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
+ModelKind = Literal["bayesian_logistic", "logistic"]
+
+
 class Settings(BaseSettings):
     """The settings of all commands; ``leadstream settings`` prints the effective ones."""
 
@@ -115,6 +118,10 @@ class Settings(BaseSettings):
     dead_letter_old_keys: SecretStr = Field(
         SecretStr(""),
         description="Former LEADSTREAM_DEAD_LETTER_KEYs, with commas: they still open letters.",
+    )
+    model: ModelKind = Field(
+        "bayesian_logistic",
+        description="What learns to predict: bayesian_logistic (few labels suffice) or logistic.",
     )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."

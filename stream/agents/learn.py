@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from stream.lead.learner import Learner
 from stream.lead.outputs import Output
 from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore, build_model, count_refused
-from stream.settings import Settings
+from stream.settings import ModelKind, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +100,7 @@ class LearnWorker:
                 newest = record
         if newest is not None and not is_admitted(self._settings, topics.MODEL_CHECKPOINTS, newest):
             newest = None
-        learner = _restored(None if newest is None else newest.value)
+        learner = _restored(None if newest is None else newest.value, self._settings.model)
         self._learner = learner
         self._quality = RollingQuality()
         self._checkpointed = learner.next_offset
@@ -206,12 +207,13 @@ class LearnWorker:
             metrics.LOG_LOSS.labels(P_CONVERT).set(log_loss)
 
 
-def _restored(checkpoint: bytes | None) -> Learner:
+def _restored(checkpoint: bytes | None, kind: ModelKind) -> Learner:
     anew = "the model is learned anew from the examples that are kept"
+    build = partial(build_model, kind=kind)
     try:
-        return Learner.restore(P_CONVERT, checkpoint, build_model)
+        return Learner.restore(P_CONVERT, checkpoint, build)
     except ModelFormatError as error:
         count_refused(P_CONVERT, error.reason, str(error)[:300])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
-    return Learner(P_CONVERT, build_model(None))
+    return Learner(P_CONVERT, build(None))

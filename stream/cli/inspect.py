@@ -45,6 +45,7 @@ def evaluate(
         effective.house(),
         effective.email_key.get_secret_value().encode(),
         time.time(),
+        effective.model,
     )
     _print(report, json=json)
 

@@ -16,6 +16,10 @@ _EXAMPLE: TypeAdapter[TrainingExample] = topics.TRAINING_EXAMPLES.adapter()
 _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
+LARGEST_WEIGHT = 1e6
+LARGEST_RELATIVE_WEIGHT = 10.0
+
+
 class Restorer(Protocol):
     """Builds a model, new or from a checkpoint."""
 
@@ -44,6 +48,7 @@ class Learner:
         self.name = name
         self.model = model
         self.next_offset = next_offset
+        self._weight_sum = float(model.positives + model.negatives)
 
     @classmethod
     def restore(cls, name: str, checkpoint: bytes | None, build: Restorer) -> "Learner":
@@ -54,7 +59,10 @@ class Learner:
             document = _CHECKPOINT.validate_json(checkpoint)
         except ValidationError as error:
             raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
-        return cls(name, build(document.state), document.next_offset)
+        learner = cls(name, build(document.state), document.next_offset)
+        if document.weight_sum is not None:
+            learner._weight_sum = document.weight_sum
+        return learner
 
     @property
     def version(self) -> str:
@@ -80,8 +88,18 @@ class Learner:
             raise ValueError(f"no training example: {fault_of(error)}") from None
         if example.model != self.name:
             return None
-        self.model.learn_one(example.x, example.y, example.weight)
+        self.model.learn_one(example.x, example.y, self._relative(example.weight))
         return example.y, example.p_convert
+
+    def _relative(self, weight: float) -> float:
+        """Return a weight against the mean of all: a lead's many events are no independent labels.
+
+        So an example counts one on average, and none more than ``LARGEST_RELATIVE_WEIGHT``.
+        """
+        weight = min(weight, LARGEST_WEIGHT)
+        self._weight_sum += weight
+        learned = self.model.positives + self.model.negatives
+        return min(LARGEST_RELATIVE_WEIGHT, weight * (learned + 1) / self._weight_sum)
 
     def snapshot(self) -> list[Output]:
         """Return the records that publish this version and make it serve."""
@@ -111,6 +129,7 @@ class Learner:
                 "type": "model_checkpoint",
                 "model": self.name,
                 "next_offset": self.next_offset,
+                "weight_sum": self._weight_sum,
                 "checkpoint_schema": state["schema"],
                 "library": state["library"],
                 "state": state,

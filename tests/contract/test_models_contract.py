@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
+from online_models.bayesian_logistic import BayesianLogisticRegression
 from online_models.formats import ModelFormatError
 from online_models.linear_scorer import LinearScorer
 from online_models.logistic import OnlineLogisticRegression
 
-MODELS = [OnlineLogisticRegression]
+MODELS = [OnlineLogisticRegression, BayesianLogisticRegression]
 
 
 @pytest.fixture(params=MODELS, ids=lambda m: m.__name__)

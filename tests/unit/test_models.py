@@ -20,7 +20,7 @@ from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 SECRET = "the-secret-of-this-deployment"  # noqa: S105 - of this test alone
-SETTINGS = Settings(snapshot_key=SECRET, snapshot_limit_bytes=2_000)
+SETTINGS = Settings(snapshot_key=SECRET, snapshot_limit_bytes=2_000, model="logistic")
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -77,3 +77,20 @@ def test_leads_that_have_won_are_not_sampled(outcome, kept):
     state.outcome = outcome
     labels.keep_sample(state, 0.0, 0.5, {}, HOUSE)
     assert len(state.samples) == kept
+
+
+def weights(outputs):
+    return [orjson.loads(o.value or b"")["weight"] for o in outputs]
+
+
+def test_an_example_weighs_as_many_scored_vectors_as_it_stands_for():
+    assert weights(labels.label_by_outcome(sampled(2), "lost", 5.0, HOUSE)) == [1.0, 1.0]
+    assert weights(labels.label_by_outcome(sampled(30), "won", 31.0, HOUSE)) == [10.0] * 3
+
+
+def test_weights_stay_when_some_horizons_end_before_others():
+    state = sampled(30)
+    first, *others = sorted(s.at_s for s in state.samples)
+    assert weights(labels.label_by_silence(state, first + 100.0, HOUSE)) == [10.0]
+    assert weights(labels.label_by_silence(state, 1e9, HOUSE)) == [10.0] * len(others)
+    assert state.sampled_of == 0

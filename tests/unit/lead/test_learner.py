@@ -1,13 +1,18 @@
+from functools import partial
+
 import orjson
 import pytest
 from decoder_checks import EXAMPLE
 
+from online_models.formats import ModelFormatError
 from stream.lead.learner import Learner
 from stream.models import P_CONVERT, build_model
 
+build_logistic = partial(build_model, kind="logistic")
 
-def learner():
-    return Learner(P_CONVERT, build_model(None))
+
+def learner(build=build_model):
+    return Learner(P_CONVERT, build(None))
 
 
 @pytest.mark.parametrize(
@@ -58,21 +63,57 @@ def test_a_checkpoint_that_lacks_something_is_refused(missing):
         ("weights", {"a": 1e200}), ("counts", {"age": 2**63}),
     ],
 )  # fmt: skip
-def test_a_checkpoint_with_a_broken_field_names_it(field, value):
-    document = orjson.loads(learner().checkpoint().value or b"")
+def test_a_logistic_checkpoint_with_a_broken_field_names_it(field, value):
+    document = orjson.loads(learner(build_logistic).checkpoint().value or b"")
     document["state"][field] = value
     with pytest.raises(ValueError, match=field):
-        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+        Learner.restore(P_CONVERT, orjson.dumps(document), build_logistic)
 
 
 def test_real_numbers_that_a_checkpoint_has_as_huge_integers_are_written_again():
-    learned = learner()
+    learned = learner(build_logistic)
     learned.learn(orjson.dumps(EXAMPLE), 0)
     document = orjson.loads(learned.checkpoint().value or b"")
     document["state"]["vars"]["age"] = 2**64 - 1
-    restored = Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+    restored = Learner.restore(P_CONVERT, orjson.dumps(document), build_logistic)
     restored.learn(orjson.dumps(EXAMPLE), 1)
     assert orjson.loads(restored.checkpoint().value or b"")["state"]["vars"]["age"] > 1e18
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("names", []), ("names", ["", ""]), ("weights", [0.0, 0.0]), ("weights", ["1"]),
+        ("covariance", "AAAA"), ("covariance", "no base64"), ("covariance", "AAAAAAAA+H8="),
+        ("alone", {"a": [1.0]}), ("curves", {"age": [1, [[0, -1.0]]]}), ("positives", -1),
+        ("curves", {"age": [1, [[10**9, 1.0]]]}), ("calibration", [1.0]),
+    ],
+)  # fmt: skip
+def test_a_bayesian_checkpoint_with_a_broken_field_is_refused(field, value):
+    document = orjson.loads(learner().checkpoint().value or b"")
+    document["state"][field] = value
+    with pytest.raises(ModelFormatError, match=field):
+        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+
+
+def test_a_checkpoint_of_another_kind_of_model_is_refused():
+    checkpoint = learner(build_logistic).checkpoint().value
+    with pytest.raises(ModelFormatError, match="learned anew"):
+        Learner.restore(P_CONVERT, checkpoint, build_model)
+
+
+def test_weights_are_relative_also_after_a_restart():
+    def taught(weights, restart_after=None):
+        one = learner()
+        for offset, weight in enumerate(weights):
+            one.learn(orjson.dumps(EXAMPLE | {"weight": weight, "y": offset % 3 == 0}), offset)
+            if offset == restart_after:
+                one = Learner.restore(P_CONVERT, one.checkpoint().value, build_model)
+        return orjson.loads(one.checkpoint().value or b"")["state"]
+
+    weights = [1.0, 4.0, 2.0, 90.0, 1.0, 7.0]
+    assert taught(weights) == taught([2 * w for w in weights]) == taught(weights, restart_after=2)
+    assert taught(weights) != taught([1.0] * 6)
 
 
 def test_a_checkpoint_at_an_offset_that_no_log_has_is_refused():

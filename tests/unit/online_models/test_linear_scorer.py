@@ -38,7 +38,7 @@ def test_it_says_which_version_it_is():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("schema", [0, 2, None, "1"])
+@pytest.mark.parametrize("schema", [0, 3, None, "1"])
 def test_a_snapshot_of_another_schema_is_refused(schema):
     with pytest.raises(ModelFormatError, match="p_convert/7"):
         LinearScorer("p_convert", "7", SNAPSHOT | {"schema": schema})

@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from online_models.logistic import CLIP, OnlineLogisticRegression, is_scaled
+from online_models.logistic import CLIP, OnlineLogisticRegression
 
 
 def learned(n=500, seed=0, **parameters):
@@ -33,8 +33,6 @@ def test_the_unit_of_a_number_does_not_matter():
 
 
 def test_log_counts_are_taken_as_they_are():
-    assert not is_scaled("count_7d:page_view")
-    assert is_scaled("age")
     model = OnlineLogisticRegression()
     for _ in range(100):
         model.learn_one({"count:demo": 1.0}, True)
