@@ -108,7 +108,8 @@ class BayesianLogisticRegression:
         self._calibration.learn_one(log_odds, y, weight)
         surprise, certainty = laplace.step(log_odds, variance, y, weight)
         self._weights[:size] += towards * surprise
-        covariance -= np.outer(towards, towards) * certainty
+        narrowed = towards * math.sqrt(certainty)
+        covariance -= np.outer(narrowed, narrowed)
         for row, value in alone:
             step = row[1] * value
             row[0] += step * surprise
