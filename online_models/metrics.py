@@ -1,9 +1,12 @@
 """How good probabilities are: exact AUC, log loss and calibration error; and over a window."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+Metric = Callable[[Sequence[bool], Sequence[float]], float | None]
+"""Of outcomes and probabilities; None where there are too few."""
 
 
 def auc(y: Sequence[bool], p: Sequence[float]) -> float | None:
@@ -37,6 +40,36 @@ def log_loss(y: Sequence[bool], p: Sequence[float]) -> float | None:
     probability = np.clip(np.asarray(p, dtype=float), 1e-12, 1 - 1e-12)
     truth = np.asarray(y, dtype=bool)
     return float(-np.mean(np.log(np.where(truth, probability, 1 - probability))))
+
+
+def brier(y: Sequence[bool], p: Sequence[float]) -> float | None:
+    """Return the mean squared distance to what came (Brier 1950), or None without predictions.
+
+    >>> brier([True, False], [0.5, 0.5])
+    0.25
+    """
+    if not len(y):
+        return None
+    return float(np.mean((np.asarray(p, dtype=float) - np.asarray(y, dtype=bool)) ** 2))
+
+
+def average_precision(y: Sequence[bool], p: Sequence[float]) -> float | None:
+    """Return the mean precision over the positives, from the highest probability down.
+
+    Equal probabilities are taken at once; None without positives.
+
+    >>> average_precision([True, False, True], [0.9, 0.8, 0.7])
+    0.8333333333333333
+    """
+    truth = np.asarray(y, dtype=bool)
+    if not truth.any():
+        return None
+    probability = np.asarray(p, dtype=float)
+    order = np.argsort(-probability, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(probability[order])), len(truth) - 1)
+    found = np.cumsum(truth[order])[ends]
+    gained = np.diff(found, prepend=0)
+    return float(np.sum(gained * found / (ends + 1)) / truth.sum())
 
 
 def calibration_error(y: Sequence[bool], p: Sequence[float], bins: int = 15) -> float | None:

@@ -2,19 +2,20 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from online_models import metrics
 from schemas import topics
 from schemas.dead_letters import DeadLetter
 from stream.lead.house import House
+from stream.lead.labels import WON
 from stream.lead.learner import Learner
 from stream.lead.outputs import Origin, Output
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
 from stream.models import P_CONVERT, SnapshotStore, build_model
+from stream.quality import ScoredLead, quality
 from stream.settings import ModelKind
 
 SNAPSHOT_EVERY_EXAMPLES = 20
@@ -148,69 +149,37 @@ def evaluate(
     Returns
     -------
     dict
-        ``auc`` and ``log_loss`` (nats) of each lead's last score before its outcome;
-        ``auc_events`` and ``log_loss_events`` of every score before an outcome;
-        ``auc_last_fifth`` the same of the last 20 % of leads by first event;
-        ``calibration_error`` of every score of all but the first 20 %, over 15 bins of equally
-        many, and ``calibration_error_first`` of their first scores; counts; ``events_per_s``.
-        Which score is a lead's last is known in hindsight only, so how well those are calibrated
-        says nothing of a score that one looks at.
+        Counts, ``events_per_s``, and what ``stream.quality`` makes of the scores.
     """
     stream = OfflineStream(house, email_key, received_s, model)
-    predictions: dict[str, list[float]] = {}
-    outcomes: dict[str, bool] = {}
+    leads: dict[str, ScoredLead] = {}
     events = 0
     started_s = time.perf_counter()
     for topic, value in lines:
         events += 1
-        scored = stream.feed(topic, value)
-        for address, p_convert in scored:
-            if address not in outcomes:
-                predictions.setdefault(address, []).append(p_convert)
-                state = stream.partition.leads.get(address)
-                if state is not None and state.outcome is not None:
-                    # This very event was the outcome: what was scored with it knows the label.
-                    outcomes[address] = state.outcome == "won"
-                    predictions[address].pop()
+        for address, p_convert in stream.feed(topic, value):
+            lead = leads.setdefault(address, ScoredLead(None, [], []))
+            if lead.won is not None:
+                continue
+            state = stream.partition.leads.get(address)
+            if state is not None and state.outcome is not None:
+                # This very event was the outcome: what was scored with it knows the label.
+                leads[address] = lead._replace(won=state.outcome == WON)
+            else:
+                lead.p.append(p_convert)
+                lead.tiers.append("" if state is None else str(state.tier))
     elapsed_s = time.perf_counter() - started_s
-    decided = [(outcomes[a], ps) for a, ps in predictions.items() if a in outcomes and ps]
-    last = [(y, ps[-1]) for y, ps in decided]
-    order = list(predictions)
-    fifth = len(order) // 5
-    later = {a: predictions[a] for a in order[fifth:] if a in outcomes and predictions[a]}
-    newest = {a: ps for a in order[len(order) - fifth :] if (ps := later.get(a)) is not None}
-
-    def every(leads: Mapping[str, list[float]]) -> tuple[list[bool], list[float]]:
-        return _pairs((outcomes[a], p) for a, ps in leads.items() for p in ps)
-
-    all_scores = _pairs((y, p) for y, ps in decided for p in ps)
+    decided = [lead.won for lead in leads.values() if lead.won is not None and lead.p]
     return {
         "events": events,
-        "leads": len(predictions),
+        "leads": len(leads),
         "decided": len(decided),
-        "undecided": len(predictions) - len(decided),
-        "positives": sum(y for y, _ in decided),
+        "undecided": len(leads) - len(decided),
+        "positives": sum(decided),
         "dead_letters": stream.outputs[topics.DEAD_LETTERS.name],
         "dead_letters_by_reason": dict(stream.reasons.most_common()),
         "first_dead_letters": stream.refused,
         "examples_learned": stream.learner.next_offset,
-        "auc": _rounded(metrics.auc(*_pairs(last))),
-        "log_loss": _rounded(metrics.log_loss(*_pairs(last))),
-        "auc_events": _rounded(metrics.auc(*all_scores)),
-        "log_loss_events": _rounded(metrics.log_loss(*all_scores)),
-        "auc_last_fifth": _rounded(metrics.auc(*every(newest))),
-        "calibration_error": _rounded(metrics.calibration_error(*every(later))),
-        "calibration_error_first": _rounded(
-            metrics.calibration_error(*_pairs((outcomes[a], ps[0]) for a, ps in later.items()))
-        ),
+        **quality(list(leads.values())),
         "events_per_s": round(events / elapsed_s, 1) if elapsed_s else None,
     }
-
-
-def _pairs(items: Iterable[tuple[bool, float]]) -> tuple[list[bool], list[float]]:
-    pairs = list(items)
-    return [y for y, _ in pairs], [p for _, p in pairs]
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -152,4 +152,11 @@ def _print(report: dict[str, Any], *, json: bool) -> None:
         typer.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
         return
     for name, value in report.items():
-        typer.echo(f"{name:>18}  {value}")
+        rows = dict(enumerate(value, start=1)) if isinstance(value, list) else value
+        if isinstance(rows, dict) and any(isinstance(row, dict) for row in rows.values()):
+            typer.echo(f"{name:>23}")
+            for key, row in rows.items():
+                figures = "  ".join(f"{figure} {found}" for figure, found in row.items())
+                typer.echo(f"{key:>23}  {figures}")
+        else:
+            typer.echo(f"{name:>23}  {value}")

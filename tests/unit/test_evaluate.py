@@ -19,6 +19,7 @@ RECEIVED_S = START.timestamp() + 365 * DAY_S
 PROMISED = {
     "events", "leads", "decided", "undecided", "positives", "dead_letters", "examples_learned",
     "auc", "log_loss", "calibration_error", "auc_events", "auc_last_fifth", "events_per_s",
+    "average_precision", "brier", "tiers", "by_events_seen", "by_fifth",
 }  # fmt: skip
 
 
