@@ -266,9 +266,12 @@ class BayesianLogisticRegression:
         known = np.maximum(self._covariance[numbers, numbers], SMALLEST_VARIANCE)
         prior = np.where(numbers == 0, INTERCEPT_VARIANCE, self.prior_variance)
         grown = np.minimum(known * 2.0 ** (1.0 / self.memory), np.maximum(prior, known))
-        factors = np.sqrt(grown / known)
-        self._covariance[numbers, :] *= factors[:, None]
-        self._covariance[:, numbers] *= factors
+        factors = np.ones(len(self._weights))
+        factors[numbers] = np.sqrt(grown / known)
+        # Both triangles by the very same products: a checkpoint keeps one of them.
+        rows = self._covariance[numbers] * np.outer(factors[numbers], factors)
+        self._covariance[numbers] = rows
+        self._covariance[:, numbers] = rows.T
 
     def _weight(self, name: str) -> float:
         number = self._names.get(name)

@@ -2,6 +2,7 @@ import math
 from random import Random
 
 import numpy as np
+import orjson
 import pytest
 from scipy.optimize import minimize
 
@@ -109,6 +110,19 @@ def test_a_number_that_lacks_after_all_is_no_average():
     intercept, contributions = scorer.explain_one({"last": "demo", "age": "unknown"})
     p = 1 / (1 + math.exp(-intercept - sum(contributions.values())))
     assert p == pytest.approx(model.predict_proba_one({"last": "demo"}), abs=1e-9)
+
+
+def test_it_goes_on_from_a_checkpoint_to_the_bit_while_it_forgets():
+    model = taught(400, memory=500)
+    assert (model._covariance == model._covariance.T).all()
+    restored = BayesianLogisticRegression.restore(
+        orjson.loads(orjson.dumps(model.checkpoint())), memory=500
+    )
+    for x, y in visits(400, seed=1):
+        model.learn_one(x, y)
+        restored.learn_one(x, y)
+    assert orjson.dumps(restored.checkpoint()) == orjson.dumps(model.checkpoint())
+    assert orjson.dumps(restored.snapshot()) == orjson.dumps(model.snapshot())
 
 
 def test_a_weight_stands_for_that_many_examples():
