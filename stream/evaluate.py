@@ -164,7 +164,7 @@ def evaluate(
             state = stream.partition.leads.get(address)
             if state is not None and state.outcome is not None:
                 # This very event was the outcome: what was scored with it knows the label.
-                leads[address] = lead._replace(won=state.outcome == WON)
+                leads[address] = ScoredLead(state.outcome == WON, lead.p, lead.tiers)
             else:
                 lead.p.append(p_convert)
                 lead.tiers.append("" if state is None else str(state.tier))

@@ -232,6 +232,16 @@ async def append(
     for where, batch in batches.items():
         await send(where, batch)
     ends = {}
-    for where, count, future in waiting:
-        ends[where] = (await future).offset + count - 1
+    try:
+        for where, count, future in waiting:
+            ends[where] = (await future).offset + count - 1
+    except BaseException:
+        for *_, future in waiting:  # one failure is told; asyncio would log each of the others
+            future.add_done_callback(_retrieved)
+        raise
     return ends
+
+
+def _retrieved(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
