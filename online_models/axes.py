@@ -1,6 +1,9 @@
 """How features enter a linear model: text as categories, counts as they are, numbers on axes."""
 
 import math
+from collections.abc import Iterator
+
+from online_models.protocols import Features
 
 LARGEST_POSITION = 40.0
 """Ends of every axis: logarithms of numbers reach no further."""
@@ -60,3 +63,17 @@ def position_of(name: str, value: float) -> tuple[int, float] | None:
     position = max(-LARGEST_POSITION, min(LARGEST_POSITION, value / unit_of(name)))
     knot = math.floor(position)
     return knot, position - knot
+
+
+def inputs_of(x: Features) -> Iterator[tuple[str, int | None, str, float]]:
+    """Yield feature, knot, name and value of each input that a feature vector stands for."""
+    for feature, value in x.items():
+        if isinstance(value, str):
+            yield feature, None, category(feature, value), 1.0
+        elif is_count(feature):
+            yield feature, None, feature, max(-LARGEST_POSITION, min(LARGEST_POSITION, value))
+        elif (position := position_of(feature, value)) is not None:
+            knot, share = position
+            yield feature, knot, knot_name(feature, knot), 1.0 - share
+            if share:
+                yield feature, knot + 1, knot_name(feature, knot + 1), share

@@ -2,24 +2,20 @@
 
 import base64
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models import laplace
-from online_models.axes import LARGEST_POSITION, category, is_count, knot_name, position_of
+from online_models import formats, laplace
+from online_models.axes import inputs_of, knot_name
 from online_models.calibration import SlopeCalibration
-from online_models.formats import ModelFormatError, ModelSchemaError, checked_bayesian
 from online_models.protocols import Features
 
 SNAPSHOT_SCHEMA = 2
 CHECKPOINT_SCHEMA = 2
 LIBRARY = f"numpy {np.__version__.partition('.')[0]}"
-LARGEST_WEIGHT = 1e6
-"""An example stands for no more than this many like it."""
 INTERCEPT = ""
 """The intercept's name among the weights."""
 INTERCEPT_VARIANCE = 10.0
@@ -92,7 +88,7 @@ class BayesianLogisticRegression:
 
     def learn_one(self, x: Features, y: bool, weight: float = 1.0) -> None:
         """Learn from one labelled vector; a weight stands for that many like it."""
-        weight = min(weight, LARGEST_WEIGHT)
+        weight = min(weight, formats.LARGEST_WEIGHT)
         numbers, values, alone = self._place(x)
         size = len(self._names)
         self._forget(numbers)
@@ -122,7 +118,7 @@ class BayesianLogisticRegression:
     def predict_proba_one(self, x: Features) -> float:
         """Return the probability of True."""
         log_odds = float(self._weights[0])
-        for _, _, name, value in _inputs(x):
+        for _, _, name, value in inputs_of(x):
             log_odds += self._weight(name) * value
         return laplace.expit(self._calibration.applied(log_odds))
 
@@ -191,21 +187,19 @@ class BayesianLogisticRegression:
         ModelFormatError
             If the checkpoint is of another schema or library, or broken.
         """
-        if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != LIBRARY:
-            raise ModelSchemaError(
-                f"checkpoint of schema {state.get('schema')!r:.40} by "
-                f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by "
-                f"{LIBRARY!r}: the model is learned anew from the examples that are kept"
-            )
-        checked = checked_bayesian(state)
+        formats.check_origin(state, CHECKPOINT_SCHEMA, LIBRARY)
+        checked = formats.checked_bayesian(state)
         model = cls(**parameters)
         size = len(checked["names"])
         triangle = _triangle(checked["covariance"], size)
         model.positives, model.negatives = checked["positives"], checked["negatives"]
         model.ignored_features = checked["ignored_features"]
         model._names = {name: number for number, name in enumerate(checked["names"])}
-        if len(model._names) != size or len(checked["weights"]) != size:
-            raise ModelFormatError("checkpoint is broken: names and weights do not agree")
+        if (
+            not len(model._names) == len(checked["weights"]) == size
+            or checked["names"][0] != INTERCEPT
+        ):
+            raise formats.ModelFormatError("checkpoint is broken: names and weights do not agree")
         room = max(32, 1 << (size - 1).bit_length())
         model._weights, model._covariance = np.zeros(room), np.zeros((room, room))
         model._weights[:size] = checked["weights"]
@@ -224,7 +218,7 @@ class BayesianLogisticRegression:
     def _place(self, x: Features) -> tuple[list[int], Array, list[tuple[list[float], float]]]:
         """Return numbers and values of the inputs learned together, and the rows of the others."""
         numbers, values, alone = [0], [1.0], []
-        for feature, knot, name, value in _inputs(x):
+        for feature, knot, name, value in inputs_of(x):
             number = self._names.get(name)
             row = self._alone.get(name) if number is None else None
             if number is None and row is None:
@@ -294,25 +288,11 @@ class _Curve:
         self.sums[name] = self.sums.get(name, 0.0) + share
 
 
-def _inputs(x: Features) -> Iterator[tuple[str, int | None, str, float]]:
-    """Yield feature, knot, name and value of each input that a feature vector stands for."""
-    for feature, value in x.items():
-        if isinstance(value, str):
-            yield feature, None, category(feature, value), 1.0
-        elif is_count(feature):
-            yield feature, None, feature, max(-LARGEST_POSITION, min(LARGEST_POSITION, value))
-        elif (position := position_of(feature, value)) is not None:
-            knot, share = position
-            yield feature, knot, knot_name(feature, knot), 1.0 - share
-            if share:
-                yield feature, knot + 1, knot_name(feature, knot + 1), share
-
-
 def _triangle(encoded: str, size: int) -> Array:
     try:
         triangle = np.frombuffer(base64.b64decode(encoded, validate=True), dtype="<f8")
     except ValueError:
         triangle = np.zeros(0)
     if triangle.size != size * (size + 1) // 2 or not np.isfinite(triangle).all():
-        raise ModelFormatError("checkpoint is broken: covariance is not what names ask for")
+        raise formats.ModelFormatError("checkpoint is broken: covariance is not what names ask for")
     return triangle

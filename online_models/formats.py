@@ -1,5 +1,6 @@
 """What stored models must look like: data that is checked whole before any of it is used."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
@@ -7,6 +8,8 @@ from typing_extensions import TypedDict
 
 LARGEST = 1e100
 """Numbers are taken no larger than this: an infinite variance would undo the model."""
+LARGEST_WEIGHT = 1e6
+"""An example stands for no more than this many like it."""
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -63,7 +66,9 @@ Curve = Annotated[
     Field(strict=False),
 ]
 Shares = Annotated[tuple[Knot, NotNegative], Field(strict=False)]
-CurveState = Annotated[tuple[Count, list[Shares]], Field(strict=False)]
+CurveState = Annotated[
+    tuple[Count, Annotated[list[Shares], Field(min_length=1)]], Field(strict=False)
+]
 
 
 @with_config(_STRICT)
@@ -96,6 +101,22 @@ _SNAPSHOT: TypeAdapter[Any] = TypeAdapter(Snapshot)
 _CURVES: TypeAdapter[Any] = TypeAdapter(CurvesSnapshot)
 _CHECKPOINT: TypeAdapter[Any] = TypeAdapter(Checkpoint)
 _BAYESIAN: TypeAdapter[Any] = TypeAdapter(BayesianCheckpoint)
+
+
+def check_origin(state: Mapping[str, Any], schema: int, library: str) -> None:
+    """Refuse a checkpoint of another schema, kind of model or library.
+
+    Raises
+    ------
+    ModelSchemaError
+        It says what was found and what this release reads.
+    """
+    if state.get("schema") != schema or state.get("library") != library:
+        raise ModelSchemaError(
+            f"checkpoint of schema {state.get('schema')!r:.40} by {state.get('library')!r:.80}; "
+            f"this release reads {schema} by {library!r}: the model is learned anew from the "
+            "examples that are kept"
+        )
 
 
 def checked_snapshot(state: Any) -> Snapshot:

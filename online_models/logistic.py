@@ -7,7 +7,7 @@ import river
 from river import linear_model, optim, preprocessing
 
 from online_models.axes import category, is_count
-from online_models.formats import LARGEST, ModelSchemaError, checked_checkpoint
+from online_models.formats import LARGEST, LARGEST_WEIGHT, check_origin, checked_checkpoint
 from online_models.protocols import Features
 
 __all__ = [
@@ -21,8 +21,6 @@ __all__ = [
 
 SNAPSHOT_SCHEMA = 1
 CHECKPOINT_SCHEMA = 1
-LARGEST_WEIGHT = 1e6
-"""An example stands for no more than this many like it."""
 CLIP = 5.0
 """Standardised values are kept within this many standard deviations."""
 
@@ -158,12 +156,7 @@ class OnlineLogisticRegression:
         ModelFormatError
             If the checkpoint is of another schema or River version, or broken.
         """
-        if state.get("schema") != CHECKPOINT_SCHEMA or state.get("library") != library():
-            raise ModelSchemaError(
-                f"checkpoint of schema {state.get('schema')!r:.40} by "
-                f"{state.get('library')!r:.80}; this release reads {CHECKPOINT_SCHEMA} by "
-                f"{library()!r}: the model is learned anew from the examples that are kept"
-            )
+        check_origin(state, CHECKPOINT_SCHEMA, library())
         checked = checked_checkpoint(state)
         model = cls(**parameters)
         model.positives, model.negatives = checked["positives"], checked["negatives"]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from online_models.formats import LARGEST_WEIGHT
 from online_models.protocols import PropensityModel
 from schemas import topics
 from schemas.base import fault_of
@@ -16,7 +17,6 @@ _EXAMPLE: TypeAdapter[TrainingExample] = topics.TRAINING_EXAMPLES.adapter()
 _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
-LARGEST_WEIGHT = 1e6
 LARGEST_RELATIVE_WEIGHT = 10.0
 
 

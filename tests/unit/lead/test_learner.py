@@ -83,7 +83,8 @@ def test_real_numbers_that_a_checkpoint_has_as_huge_integers_are_written_again()
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("names", []), ("names", ["", ""]), ("weights", [0.0, 0.0]), ("weights", ["1"]),
+        ("names", []), ("names", ["age"]), ("names", ["", ""]),
+        ("curves", {"age": [1, []]}), ("weights", [0.0, 0.0]), ("weights", ["1"]),
         ("covariance", "AAAA"), ("covariance", "no base64"), ("covariance", "AAAAAAAA+H8="),
         ("alone", {"a": [1.0]}), ("curves", {"age": [1, [[0, -1.0]]]}), ("positives", -1),
         ("curves", {"age": [1, [[10**9, 1.0]]]}), ("calibration", [1.0]),
