@@ -32,6 +32,12 @@ class ModelSchemaError(ModelFormatError):
     reason = "schema"
 
 
+class ModelLibraryError(ModelFormatError):
+    """A stored model was made by another release of the library that it stands on."""
+
+    reason = "library"
+
+
 @with_config(_STRICT)
 class Snapshot(TypedDict):
     """What predicting needs of a linear model."""

@@ -50,7 +50,7 @@ class LinearScorer:
     ...     "schema": 1, "positives": 3, "negatives": 4, "intercept": -1.0,
     ...     "numeric": {"age": [2.0, 10.0, 0.5]}, "plain": {"last=email_click": 0.25}})
     >>> scorer.explain_one({"age": 11.0, "last": "email_click", "unknown": 3.0})
-    (-1.0, {'age': 1.0, 'last=email_click': 0.25})
+    (-1.0, {'age': 1.0, 'last=email_click': 0.25}, 0.0)
     """
 
     __slots__ = (
@@ -101,8 +101,8 @@ class LinearScorer:
         for name, weight in checked["plain"].items():
             self._weights[name] = fact_of(name), weight, 0.0, 0.0
 
-    def explain_one(self, x: Features) -> tuple[float, dict[str, float]]:
-        """Return the intercept and what each known fact contributes to the log-odds.
+    def explain_one(self, x: Features) -> tuple[float, dict[str, float], float]:
+        """Return the intercept, what each known fact contributes to the log-odds, their variance.
 
         Contributions are exact: with the intercept they are the log-odds that the learner itself
         would give. A number's is told against the average lead, where its curve has a centre.
@@ -132,7 +132,7 @@ class LinearScorer:
         for name, fact, centre in self._centred:
             if isinstance(x.get(name, ""), str):  # lacking after all: not what it is on average
                 contributions[fact] = contributions.get(fact, 0.0) - centre
-        return self._intercept, contributions
+        return self._intercept, contributions, 0.0
 
 
 def _height(value: float, curve: Curve) -> float:

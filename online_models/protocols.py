@@ -27,3 +27,20 @@ class PropensityModel(Protocol):
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state, as plain JSON: a model rebuilt from it goes on the same."""
         ...
+
+
+class Scorer(Protocol):
+    """One version of a propensity model, serving."""
+
+    model: str
+    version: str
+    positives: int
+    negatives: int
+
+    def explain_one(self, x: Features) -> tuple[float, Mapping[str, float], float]:
+        """Return the intercept, what each fact contributes, and the variance of their sum.
+
+        Intercept and contributions together are the log-odds. The variance is that of the
+        log-odds, from what is not known of the weights; 0 where a model does not tell.
+        """
+        ...

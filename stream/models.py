@@ -8,50 +8,20 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from online_models import bayesian_logistic, logistic
-from online_models.bayesian_logistic import BayesianLogisticRegression
+from online_models.catalogue import build_scorer
 from online_models.formats import ModelFormatError
-from online_models.linear_scorer import LinearScorer
-from online_models.logistic import OnlineLogisticRegression
-from online_models.protocols import PropensityModel
+from online_models.protocols import Scorer
 from schemas.learning import ModelSnapshot, ServingVersion
 from stream import metrics
 from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
-from stream.settings import ModelKind
 
-__all__ = ["P_CONVERT", "SnapshotStore", "build_model", "count_refused"]
+__all__ = ["P_CONVERT", "SnapshotStore", "count_refused"]
 
 log = structlog.get_logger(__name__)
 
 SNAPSHOT_KEY = re.compile(r"[a-z0-9_]{1,64}/(?:serving|pin|\d{1,18})", re.ASCII)
 _ROLES = frozenset({"serving", "pin"})
-
-
-LIBRARIES = {
-    bayesian_logistic.SNAPSHOT_SCHEMA: bayesian_logistic.LIBRARY,
-    logistic.SNAPSHOT_SCHEMA: logistic.library(),
-}
-"""What snapshots of each schema are made with here."""
-
-
-def build_model(
-    state: Mapping[str, Any] | None, kind: ModelKind = "bayesian_logistic"
-) -> PropensityModel:
-    """Return the ``p_convert`` model, new or as its checkpoint has it.
-
-    Raises
-    ------
-    online_models.formats.ModelFormatError
-        If the checkpoint does not fit this release, or is of another kind.
-    """
-    if kind == "logistic":
-        if state is None:
-            return OnlineLogisticRegression()
-        return OnlineLogisticRegression.restore(dict(state))
-    if state is None:
-        return BayesianLogisticRegression()
-    return BayesianLogisticRegression.restore(dict(state))
 
 
 def count_refused(key: str, reason: str, remedy: str) -> None:
@@ -70,7 +40,7 @@ class SnapshotStore:
 
     def __init__(self) -> None:
         self._snapshots: dict[tuple[str, str], bytes] = {}
-        self._scorers: dict[tuple[str, str], LinearScorer | None] = {}
+        self._scorers: dict[tuple[str, str], Scorer | None] = {}
         self._roles: dict[tuple[str, str], str] = {}
         self._serving: dict[str, str | None] = {}
 
@@ -90,7 +60,7 @@ class SnapshotStore:
             self._snapshots[model, version] = value
             self._scorers.pop((model, version), None)
 
-    def scorer(self, model: str, version: str) -> LinearScorer | None:
+    def scorer(self, model: str, version: str) -> Scorer | None:
         """Return a version, or None if it is not kept or does not fit this release."""
         try:
             return self._scorers[model, version]
@@ -151,19 +121,14 @@ class SnapshotStore:
         )
 
 
-def _build(model: str, version: str, value: bytes) -> LinearScorer | None:
+def _build(model: str, version: str, value: bytes) -> Scorer | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
         if (document.model, document.version) != (model, version):
             count_refused(key, "malformed", "it is of another model or version than its key")
             return None
-        library = LIBRARIES.get(document.snapshot_schema, document.library)
-        if document.library != library:
-            remedy = f"made by {document.library[:50]}, this is {library}: let the learner go on"
-            count_refused(key, "library", remedy)
-            return None
-        scorer = LinearScorer(model, version, document.state, fact_of)
+        scorer = build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])
         return None

@@ -20,10 +20,10 @@ _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 LARGEST_RELATIVE_WEIGHT = 10.0
 
 
-class Restorer(Protocol):
-    """Builds a model, new or from a checkpoint."""
+class Builder(Protocol):
+    """Builds a model of a kind, new or from a checkpoint (see ``online_models.catalogue``)."""
 
-    def __call__(self, state: Mapping[str, Any] | None) -> PropensityModel:
+    def __call__(self, kind: str, checkpoint: Mapping[str, Any] | None = None) -> PropensityModel:
         """Return the model; raise ValueError if the checkpoint does not fit."""
         ...
 
@@ -31,35 +31,42 @@ class Restorer(Protocol):
 class Learner:
     """One model and the offset of ``training-examples`` that it learns next.
 
-    The version of a snapshot is that offset, so a learner restarted from a checkpoint gives the
-    same names to the same models.
+    The version of a snapshot is its kind and that offset, so a learner restarted from a checkpoint
+    gives the same names to the same models.
 
     Parameters
     ----------
     name
-        The model's name.
+        What is predicted: ``p_convert``.
+    kind
+        What predicts it, by its name in ``online_models.catalogue``.
     model
         The model itself.
     next_offset
         The offset up to which it has learned.
     """
 
-    def __init__(self, name: str, model: PropensityModel, next_offset: int = 0) -> None:
+    def __init__(
+        self, name: str, kind: str, model: PropensityModel, next_offset: int = 0
+    ) -> None:
         self.name = name
+        self.kind = kind
         self.model = model
         self.next_offset = next_offset
         self._weight_sum = float(model.positives + model.negatives)
 
     @classmethod
-    def restore(cls, name: str, checkpoint: bytes | None, build: Restorer) -> "Learner":
+    def restore(
+        cls, name: str, kind: str, checkpoint: bytes | None, build: Builder
+    ) -> "Learner":
         """Go on from a checkpoint, or begin; raises ValueError if the checkpoint does not fit."""
         if checkpoint is None:
-            return cls(name, build(None))
+            return cls(name, kind, build(kind))
         try:
             document = _CHECKPOINT.validate_json(checkpoint)
         except ValidationError as error:
             raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
-        learner = cls(name, build(document.state), document.next_offset)
+        learner = cls(name, kind, build(kind, document.state), document.next_offset)
         if document.weight_sum is not None:
             learner._weight_sum = document.weight_sum
         return learner
@@ -67,7 +74,7 @@ class Learner:
     @property
     def version(self) -> str:
         """Name what has been learned so far."""
-        return str(self.next_offset)
+        return f"{self.kind}-{self.next_offset}"
 
     def learn(self, value: bytes, offset: int) -> tuple[bool, float] | None:
         """Learn from one example; return its label and what had been predicted.

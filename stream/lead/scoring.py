@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from online_models.protocols import Scorer
 from stream.lead.features import Features, named
 from stream.lead.house import House
 
@@ -12,19 +13,6 @@ COLD_VERSION = "0"
 """The version that scores name while there is no snapshot."""
 
 MAX_REASONS = 6
-
-
-class Scorer(Protocol):
-    """One version of a propensity model, as scorers need it (see ``online_models``)."""
-
-    model: str
-    version: str
-    positives: int
-    negatives: int
-
-    def explain_one(self, x: Features) -> tuple[float, Mapping[str, float]]:
-        """Return the intercept and each fact's contribution; together the log-odds."""
-        ...
 
 
 class Scored(NamedTuple):
@@ -86,7 +74,7 @@ def score_one(
         rarer = min(positives, negatives)
         weight = rarer / (rarer + house.prior_strength)
         if weight:
-            intercept, learned = scorer.explain_one(x)
+            intercept, learned, variance = scorer.explain_one(x)
     base_log_odds, spread = _base_rate(
         positives, negatives, house.prior_strength, house.base_rate_prior
     )

@@ -11,7 +11,7 @@ import pytest
 
 from online_models.bayesian_logistic import BayesianLogisticRegression
 from online_models.formats import ModelFormatError
-from online_models.linear_scorer import LinearScorer
+from online_models.catalogue import KINDS, build_scorer
 from online_models.logistic import OnlineLogisticRegression
 
 MODELS = [OnlineLogisticRegression, BayesianLogisticRegression]
@@ -128,10 +128,11 @@ def test_a_checkpoint_is_not_changed_by_what_is_learned_after_it(build):
 @pytest.mark.parametrize("n", [0, 3, 400])
 def test_a_snapshot_serves_what_the_learner_itself_would_predict(build, n):
     model = taught(build, n)
-    scorer = LinearScorer("p_convert", "1", through_json(model.snapshot()))
+    scorer = build_scorer("p_convert", "1", through_json(model.snapshot()))
     for x, _ in [*examples(200, seed=3), ({}, False), ({"never": 1.0, "seen": "x"}, False)]:
-        intercept, contributions = scorer.explain_one(x)
+        intercept, contributions, variance = scorer.explain_one(x)
         log_odds = intercept + math.fsum(contributions.values())
+        assert variance >= 0.0
         assert 1 / (1 + math.exp(-log_odds)) == pytest.approx(model.predict_proba_one(x), abs=1e-9)
     assert (scorer.positives, scorer.negatives) == (model.positives, model.negatives)
 

@@ -107,7 +107,7 @@ def test_reasons_are_told_against_the_average_lead():
 def test_a_number_that_lacks_after_all_is_no_average():
     model = taught()
     scorer = LinearScorer("p_convert", "1", model.snapshot())
-    intercept, contributions = scorer.explain_one({"last": "demo", "age": "unknown"})
+    intercept, contributions, _ = scorer.explain_one({"last": "demo", "age": "unknown"})
     p = 1 / (1 + math.exp(-intercept - sum(contributions.values())))
     assert p == pytest.approx(model.predict_proba_one({"last": "demo"}), abs=1e-9)
 

@@ -10,7 +10,7 @@ SNAPSHOT = {
 
 
 def explained(x):
-    return LinearScorer("p_convert", "7", SNAPSHOT).explain_one(x)
+    return LinearScorer("p_convert", "7", SNAPSHOT).explain_one(x)[:2]
 
 
 def test_contributions_are_weight_times_value():
