@@ -95,7 +95,7 @@ def calibration_error(y: Sequence[bool], p: Sequence[float], bins: int = 15) -> 
 
 
 class RollingQuality:
-    """AUC and log loss over the newest labelled predictions.
+    """AUC, log loss and calibration error over the newest labelled predictions.
 
     Parameters
     ----------
@@ -117,3 +117,7 @@ class RollingQuality:
     def log_loss(self) -> float | None:
         """Return the log loss over the window, in nats."""
         return log_loss([y for y, _ in self._pairs], [p for _, p in self._pairs])
+
+    def calibration_error(self) -> float | None:
+        """Return the calibration error over the window."""
+        return calibration_error([y for y, _ in self._pairs], [p for _, p in self._pairs])

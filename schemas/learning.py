@@ -8,6 +8,8 @@ from schemas.base import Message, Probability, Timestamp
 from schemas.events import JsonObject
 
 FeatureValue = float | str
+Number = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class TrainingExample(Message):
@@ -16,7 +18,8 @@ class TrainingExample(Message):
     ``weight`` is how many scored vectors it stands for. ``p_convert`` is what was predicted at the
     time, so that every reported loss is of a prediction made before its label was known. Whose
     vector it is is not said, since nothing needs to know; ``x`` holds attributes of the profile all
-    the same.
+    the same. ``groups`` are the lead's by attribute, of the attributes that the operator has named
+    to compare groups by, or to keep out of ``x``.
     """
 
     type: Literal["training_example"] = "training_example"
@@ -27,6 +30,7 @@ class TrainingExample(Message):
     p_convert: Probability
     occurred_at: Timestamp
     labelled_at: Timestamp
+    groups: dict[str, str] = Field(default_factory=dict)
 
 
 class ModelSnapshot(Message):
@@ -42,6 +46,18 @@ class ModelSnapshot(Message):
     state: JsonObject
 
 
+class Champion(Message):
+    """Which kind of a model's contestants serves (key ``name/champion``).
+
+    One decided by ``command`` stands until it is released; the ``rule`` leaves it alone.
+    """
+
+    type: Literal["champion"] = "champion"
+    model: str
+    kind: str
+    decided_by: Literal["rule", "command"]
+
+
 class ServingVersion(Message):
     """Which version of a model serves (key ``name/serving``) or is pinned (``name/pin``)."""
 
@@ -54,12 +70,18 @@ class ModelCheckpoint(Message):
     """The learner's whole state, and the offset of ``training-examples`` that comes next.
 
     ``weight_sum`` is the sum of the weights of all examples learned: weights are relative.
+    ``version_offset`` comes after the last example that taught it. ``champion`` and ``challenge``
+    are how it stands against which kind: examples, mean and sum of squares of the differences.
     """
 
     type: Literal["model_checkpoint"] = "model_checkpoint"
     model: str
     next_offset: Annotated[int, Field(ge=0, lt=2**63)]
     weight_sum: Annotated[float, Field(ge=0)] | None = None
+    kind: str
+    version_offset: Annotated[int, Field(ge=0, lt=2**63)]
+    champion: str | None = None
+    challenge: tuple[NotNegative, Number, NotNegative] | None = None
     checkpoint_schema: int
     library: str
     state: JsonObject

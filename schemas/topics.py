@@ -193,8 +193,8 @@ TRAINING_EXAMPLES = Topic(
 )
 MODEL_SNAPSHOTS = Topic(
     "model-snapshots",
-    "name/version, name/serving, name/pin",
-    (learning.ModelSnapshot, learning.ServingVersion),
+    "name/version, name/serving, name/pin, name/champion",
+    (learning.ModelSnapshot, learning.ServingVersion, learning.Champion),
     "internal",
     "Versions of each model, and which one serves.",
     partitions=1,
@@ -203,7 +203,7 @@ MODEL_SNAPSHOTS = Topic(
 )
 MODEL_CHECKPOINTS = Topic(
     "model-checkpoints",
-    "model name",
+    "name/kind",
     (learning.ModelCheckpoint,),
     "internal",
     "The learner's whole state, and how far it has learned.",

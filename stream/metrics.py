@@ -3,9 +3,11 @@
 No lead ids, no personal data and nothing unbounded in labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from online_models.fairness import MEASURES, Fairness
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 
@@ -137,6 +139,77 @@ AUC_RATIO = Gauge(
     ("model",),
     registry=REGISTRY,
 )
+CALIBRATION_ERROR = Gauge(
+    "leadstream_calibration_error_ratio",
+    "Expected calibration error over the newest 1,000 labels; some .03 of it are chance.",
+    ("model",),
+    registry=REGISTRY,
+)
+CONTESTANT_LOG_LOSS = Gauge(
+    "leadstream_contestant_log_loss_nats",
+    "Log loss of champion and challengers over the newest 1,000 labels, each just before it.",
+    ("model", "kind"),
+    registry=REGISTRY,
+)
+CHALLENGER_ADVANTAGE = Gauge(
+    "leadstream_challenger_advantage_nats",
+    "How much less a challenger loses an example than the champion, since the challenge began.",
+    ("model", "kind"),
+    registry=REGISTRY,
+)
+PROMOTIONS = Counter(
+    "leadstream_promotions",
+    "Times that a challenger became the champion by the rule.",
+    ("model", "kind"),
+    registry=REGISTRY,
+)
+GROUP_SELECTION_RATIO = Gauge(
+    "leadstream_group_selection_ratio",
+    "Share of a group that was hot when scored; groups are values of "
+    "LEADSTREAM_GROUP_ATTRIBUTES, the ten largest by name.",
+    ("model", "attribute", "group"),
+    registry=REGISTRY,
+)
+GROUP_TRUE_POSITIVE_RATIO = Gauge(
+    "leadstream_group_true_positive_ratio",
+    "Share of a group's won leads that was hot when scored.",
+    ("model", "attribute", "group"),
+    registry=REGISTRY,
+)
+GROUP_CALIBRATION_GAP_RATIO = Gauge(
+    "leadstream_group_calibration_gap_ratio",
+    "Mean of a group's predictions less the share of it that won.",
+    ("model", "attribute", "group"),
+    registry=REGISTRY,
+)
+FAIRNESS_GAP_RATIO = Gauge(
+    "leadstream_fairness_gap_ratio",
+    "Largest gap of two groups that is more than noise, 0 where none is: of calibration and true "
+    "positives the difference, of selection what the less selected lacks of the other's share.",
+    ("model", "attribute", "measure"),
+    registry=REGISTRY,
+)
+_GROUP_GAUGES = {
+    "selection": GROUP_SELECTION_RATIO,
+    "true_positive": GROUP_TRUE_POSITIVE_RATIO,
+    "calibration": GROUP_CALIBRATION_GAP_RATIO,
+}
+
+
+def observe_fairness(found: Mapping[tuple[str, str], Fairness]) -> None:
+    """Show how groups compare, by model and attribute; what was shown before is taken down.
+
+    No more than the largest groups have a name in it (``online_models.fairness.named_groups``).
+    """
+    for gauge in (*_GROUP_GAUGES.values(), FAIRNESS_GAP_RATIO):
+        gauge.clear()
+    for (model, attribute), fairness in found.items():
+        for measure in MEASURES:
+            for group, figure in fairness.figures[measure].items():
+                _GROUP_GAUGES[measure].labels(model, attribute, group).set(figure.value)
+            gap = fairness.gaps.get(measure)
+            size = gap.size if gap is not None and gap.is_certain else 0.0
+            FAIRNESS_GAP_RATIO.labels(model, attribute, measure).set(size)
 
 
 def observe_batch(role: str, arrived_ms: Sequence[int], elapsed_s: float, now_s: float) -> None:

@@ -11,17 +11,39 @@ from pydantic import ValidationError
 from online_models.catalogue import build_scorer
 from online_models.formats import ModelFormatError
 from online_models.protocols import Scorer
-from schemas.learning import ModelSnapshot, ServingVersion
+from schemas.learning import Champion, ModelSnapshot, ServingVersion
 from stream import metrics
 from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
 
 __all__ = ["P_CONVERT", "SnapshotStore", "count_refused"]
 
+MODELS = (P_CONVERT,)
+"""What is predicted, each by a contest of its own."""
+
 log = structlog.get_logger(__name__)
 
-SNAPSHOT_KEY = re.compile(r"[a-z0-9_]{1,64}/(?:serving|pin|\d{1,18})", re.ASCII)
+VERSION = re.compile(r"[a-z][a-z0-9_]{0,63}-\d{1,18}", re.ASCII)
+SNAPSHOT_KEY = re.compile(rf"[a-z0-9_]{{1,64}}/(?:serving|pin|champion|{VERSION.pattern})", re.ASCII)
 _ROLES = frozenset({"serving", "pin"})
+
+
+def kind_of(version: str) -> str:
+    """Return which kind of model a version is of.
+
+    >>> kind_of("logistic-1200")
+    'logistic'
+    """
+    return version.rpartition("-")[0]
+
+
+def offset_of(version: str) -> int:
+    """Return the offset up to which a version has learned.
+
+    >>> offset_of("logistic-1200")
+    1200
+    """
+    return int(version.rpartition("-")[2])
 
 
 def count_refused(key: str, reason: str, remedy: str) -> None:
@@ -42,17 +64,20 @@ class SnapshotStore:
         self._snapshots: dict[tuple[str, str], bytes] = {}
         self._scorers: dict[tuple[str, str], Scorer | None] = {}
         self._roles: dict[tuple[str, str], str] = {}
+        self._champions: dict[str, Champion] = {}
         self._serving: dict[str, str | None] = {}
 
     def put(self, key: str, value: bytes | None) -> None:
         """Take in a record of ``model-snapshots``; None is its tombstone."""
         if not SNAPSHOT_KEY.fullmatch(key):
-            count_refused(key, "malformed", "its key is no MODEL/VERSION: see who wrote it")
+            count_refused(key, "malformed", "its key is no MODEL/KIND-OFFSET: see who wrote it")
             return
         model, _, version = key.partition("/")
         self._serving.pop(model, None)
         if version in _ROLES:
             self._put_role(model, version, value)
+        elif version == "champion":
+            self._put_champion(model, value)
         elif value is None:
             self._snapshots.pop((model, version), None)
             self._scorers.pop((model, version), None)
@@ -72,7 +97,7 @@ class SnapshotStore:
             return scorer
 
     def serving(self, model: str) -> str | None:
-        """Return the version that scores should come from: the pinned one, else the newest.
+        """Return the version that scores come from: the pinned one, else the champion's newest.
 
         Where that was refused, it is the newest before it that was not.
         """
@@ -84,9 +109,18 @@ class SnapshotStore:
         """Return the version that is pinned, if any."""
         return self._roles.get((model, "pin"))
 
-    def versions(self, model: str) -> list[str]:
-        """Return the kept versions, oldest first."""
-        return sorted((v for name, v in self._snapshots if name == model), key=int)
+    def champion(self, model: str) -> Champion | None:
+        """Return what has been decided about who serves, if anything."""
+        return self._champions.get(model)
+
+    def models(self) -> list[str]:
+        """Return the names of the models that have versions."""
+        return sorted({name for name, _ in self._snapshots})
+
+    def versions(self, model: str, kind: str | None = None) -> list[str]:
+        """Return the kept versions, oldest first; of one kind alone where it is given."""
+        kept = (v for name, v in self._snapshots if name == model and kind in {None, kind_of(v)})
+        return sorted(kept, key=offset_of)
 
     def document(self, model: str, version: str) -> Mapping[str, Any]:
         """Return a kept version's record; KeyError if it is not kept."""
@@ -102,20 +136,41 @@ class SnapshotStore:
         except ValidationError:
             count_refused(f"{model}/{role}", "malformed", "its value is no serving_version")
             return
-        if named.version.isascii() and named.version.isdecimal():
+        if VERSION.fullmatch(named.version):
             self._roles[model, role] = named.version
         else:
-            count_refused(f"{model}/{role}", "malformed", "its version is no number")
+            count_refused(f"{model}/{role}", "malformed", "its version is no KIND-OFFSET")
+
+    def _put_champion(self, model: str, value: bytes | None) -> None:
+        if value is None:
+            self._champions.pop(model, None)
+            return
+        try:
+            self._champions[model] = Champion.model_validate_json(value)
+        except ValidationError:
+            count_refused(f"{model}/champion", "malformed", "its value is no champion")
 
     def _find_serving(self, model: str) -> str | None:
-        wanted = self._roles.get((model, "pin")) or self._roles.get((model, "serving"))
+        wanted = self._roles.get((model, "pin"))
+        if wanted is None:
+            wanted = self._roles.get((model, "serving"))
+            champion = self.champion(model)
+            if wanted is not None and champion is not None and champion.kind != kind_of(wanted):
+                # A new champion serves at once, not when the learner has heard of it.
+                newest = self._newest(model, champion.kind)
+                wanted = newest or wanted
         if wanted is None or self.scorer(model, wanted) is not None:
             return wanted
+        before = self._newest(model, kind_of(wanted), offset_of(wanted))
+        return before or self._newest(model, None, offset_of(wanted))
+
+    def _newest(self, model: str, kind: str | None, before: int | None = None) -> str | None:
         return next(
             (
                 version
-                for version in reversed(self.versions(model))
-                if int(version) < int(wanted) and self.scorer(model, version) is not None
+                for version in reversed(self.versions(model, kind))
+                if (before is None or offset_of(version) < before)
+                and self.scorer(model, version) is not None
             ),
             None,
         )
@@ -127,6 +182,9 @@ def _build(model: str, version: str, value: bytes) -> Scorer | None:
         document = ModelSnapshot.model_validate_json(value)
         if (document.model, document.version) != (model, version):
             count_refused(key, "malformed", "it is of another model or version than its key")
+            return None
+        if document.library != document.state.get("library"):
+            count_refused(key, "malformed", "its record and its state name different libraries")
             return None
         scorer = build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:

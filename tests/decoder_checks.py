@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from lead_stream import DAY_S, EMAIL_KEY, HOUSE, START_S, event
 
+from online_models.catalogue import KINDS, build_model
 from online_models.formats import ModelFormatError
 from schemas import topics
 from schemas.topics import TOPICS
@@ -20,7 +21,7 @@ from stream.cli.run import _key_and_time
 from stream.evaluate import LogEntry
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic_of
 from stream.lead.erasure import ERASED_PREFIX
-from stream.lead.learner import Learner
+from stream.lead.learner import Learner, decoded, decoded_checkpoint
 from stream.lead.outputs import Origin, Output
 from stream.lead.partition import Partition
 from stream.lead.point_rules import RulesFileError, parse_point_rules
@@ -29,14 +30,16 @@ from stream.lead.routing import Router
 from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import frame, read_row
 from stream.lead.stored_state import check_meta, check_state
-from stream.models import P_CONVERT, SnapshotStore, build_model
+from stream.models import P_CONVERT, SnapshotStore
 
-VERSION = "7"
+KIND = "bayesian_logistic"
+VERSION = "logistic-7"
+_LIBRARY = KINDS["logistic"].library
 SNAPSHOT: dict[str, Any] = {
     "type": "model_snapshot", "model": P_CONVERT, "version": VERSION, "snapshot_schema": 1,
-    "library": "any", "examples": 90, "positives": 30,
+    "library": _LIBRARY, "examples": 90, "positives": 30,
     "state": {
-        "schema": 1, "positives": 30, "negatives": 60, "intercept": -1.5,
+        "schema": 1, "library": _LIBRARY, "positives": 30, "negatives": 60, "intercept": -1.5,
         "numeric": {
             "age": [0.3, 9.0, 0.4], "points": [1.2, 20.0, 0.05], "dwell": [0.1, 3.0, 0.5],
             "attribute:company_size": [0.7, 120.0, 0.01], "attribute_log:company_size": [2, 4, 1],
@@ -219,11 +222,11 @@ def check_snapshot_record(value: bytes, *, role: bool = False) -> str:
 def check_checkpoint(value: bytes) -> str:
     """Restore a learner, and let it go on."""
     try:
-        learner = Learner.restore(P_CONVERT, value, build_model)
+        learner = Learner.restore(decoded_checkpoint(value), build_model)
     except ValueError as error:
         _is_short(error)
         return "refused"
-    learner.learn(orjson.dumps(EXAMPLE), learner.next_offset)
+    learner.learn(decoded(orjson.dumps(EXAMPLE)), learner.next_offset)
     learner.checkpoint()
     learner.snapshot()
     return "accepted"
@@ -232,18 +235,20 @@ def check_checkpoint(value: bytes) -> str:
 def check_examples(values: Iterable[bytes]) -> Counter[str]:
     """Learn from records; the model that comes of it can be published and restored."""
     outcomes: Counter[str] = Counter()
-    learner = Learner(P_CONVERT, build_model(None))
+    learner = Learner(P_CONVERT, KIND, build_model(KIND))
     for offset, value in enumerate([orjson.dumps(EXAMPLE), *values]):
         try:
-            outcomes["accepted" if learner.learn(value, offset) else "passed_over"] += 1
+            learned = learner.learn(decoded(value), offset)
+            outcomes["passed_over" if learned is None else "accepted"] += 1
         except ValueError as error:
             _is_short(error)
+            learner.pass_over(offset)
             outcomes["refused"] += 1
         assert learner.next_offset == offset + 1
-    Learner.restore(P_CONVERT, learner.checkpoint().value, build_model)
+    Learner.restore(decoded_checkpoint(learner.checkpoint().value or b""), build_model)
     store = SnapshotStore()
-    for record in learner.snapshot():
-        store.put(record.key.decode(), record.value)
+    snapshot = learner.snapshot()
+    store.put(snapshot.key.decode(), snapshot.value)
     assert store.scorer(P_CONVERT, learner.version) is not None
     return outcomes
 

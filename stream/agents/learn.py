@@ -1,28 +1,37 @@
-"""learn: one learner per model, in the order of its examples; publishes what it knows."""
+"""learn: the contests of all models, in the order of their examples; publishes what they know."""
 
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
 
+from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
 from online_models.metrics import RollingQuality
 from schemas import topics
+from schemas.learning import Champion
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
 from stream.kafka.snapshots import is_admitted
 from stream.kafka.transactions import PartitionProducer
 from stream.kafka.transport import Records
-from stream.lead.learner import Learner
+from stream.lead.contest import Contest
+from stream.lead.learner import (
+    Learner,
+    champion_record,
+    decoded,
+    decoded_checkpoint,
+    serving_record,
+)
 from stream.lead.outputs import Output
 from stream.lead.signature import signed
-from stream.models import P_CONVERT, SnapshotStore, build_model, count_refused
-from stream.settings import ModelKind, Settings
+from stream.models import P_CONVERT, SnapshotStore, count_refused
+from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -38,15 +47,16 @@ async def learn(fetches: AsyncIterator[list[Records]], ownership: Ownership) -> 
 
 
 class LearnWorker:
-    """The learner of ``p_convert``.
+    """The learners of all models, champion and challengers.
 
-    Its offset stands in its checkpoint: after a crash it goes on from exactly there, and since
-    versions are named by that offset, what it learns again it also names the same.
+    Their offsets stand in their checkpoints: after a crash each goes on from exactly there, and
+    since versions are named by offsets, what it learns again it also names the same.
 
     Parameters
     ----------
     store
-        The versions that are kept, as read back from their topic.
+        The versions that are kept and the champions that were decided on, as read back from their
+        topic.
     duty
         Share of the time that may be spent learning while examples wait: in a process that also
         scores, a lead's events go before.
@@ -71,9 +81,10 @@ class LearnWorker:
         self._store = store
         self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
-        self._learner: Learner | None = None
-        self._quality = RollingQuality()
-        self._published = ""
+        self._contests: dict[str, Contest] = {}
+        self._quality: dict[tuple[str, str], RollingQuality] = defaultdict(RollingQuality)
+        self._decided: dict[str, Champion | None] = {}
+        self._published: dict[tuple[str, str], str] = {}
         self._published_s = 0.0
         self._checkpointed = 0
         self._checkpointed_s = clock()
@@ -88,132 +99,200 @@ class LearnWorker:
         await self._producer.open()
 
     def discard(self) -> None:
-        """Forget the model: it may have learned what was never committed."""
-        self._learner = None
+        """Forget the models: they may have learned what was never committed."""
+        self._contests = {}
+        self._published = {}
 
     async def restore(self) -> None:
-        """Go on from the checkpoint, and learn what has come in since."""
-        newest: Any = None
+        """Go on from the checkpoints, and learn what has come in since."""
+        checkpoints: dict[bytes, Any] = {}
         topic = self._settings.topic(topics.MODEL_CHECKPOINTS.name)
         for record in await read_all(self._settings, topic, 0):
-            if record.key == P_CONVERT.encode():
-                newest = record
-        if newest is not None and not is_admitted(self._settings, topics.MODEL_CHECKPOINTS, newest):
-            newest = None
-        learner = _restored(None if newest is None else newest.value, self._settings.model)
-        self._learner = learner
-        self._quality = RollingQuality()
-        self._checkpointed = learner.next_offset
+            checkpoints[record.key or b""] = record
+        self._contests = {P_CONVERT: self._contest(P_CONVERT, self._settings.kinds())}
+        for record in checkpoints.values():
+            if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
+                self._resume(record)
+        self._quality.clear()
+        self._checkpointed = next_offset = self._next_offset()
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
-        records = await read_all(self._settings, examples, self._number, learner.next_offset)
-        await self._learn_all(learner, records)
-        log.info("learner restored", model=P_CONVERT, next_offset=learner.next_offset)
+        await self._learn_all(await read_all(self._settings, examples, self._number, next_offset))
+        log.info("learner restored", next_offset=self._next_offset())
 
     async def process(self, records: list[Any]) -> None:
         """Learn from a batch, and publish or checkpoint if it is time."""
         started_s = time.perf_counter()
-        learner = self._restored()
-        await self._learn_all(learner, records)
-        await self._publish(learner)
+        await self._learn_all(records)
+        await self._publish()
         metrics.observe_batch(
             self.role, [r.timestamp for r in records], time.perf_counter() - started_s, time.time()
         )
 
     async def idle(self) -> None:
         """Publish what has been learned since the last version."""
-        await self._publish(self._restored())
+        await self._publish()
 
     async def pause(self) -> None:
-        """Leave a checkpoint; the model is read anew when the partition comes back."""
-        if self._learner is not None:
-            await self._send(self._learner, [], checkpoint=True)
+        """Leave checkpoints; the models are read anew when the partition comes back."""
+        if self._contests:
+            await self._send([], checkpoint=True)
         self.discard()
 
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
-        for gauge in (metrics.AUC_RATIO, metrics.LOG_LOSS):
-            with contextlib.suppress(KeyError):  # never set
-                gauge.remove(P_CONVERT)
+        for name, contest in self._contests.items():
+            for gauge in (metrics.AUC_RATIO, metrics.LOG_LOSS, metrics.CALIBRATION_ERROR):
+                with contextlib.suppress(KeyError):  # never set
+                    gauge.remove(name)
+            for kind in contest.contestants:
+                for of_kind in (metrics.CONTESTANT_LOG_LOSS, metrics.CHALLENGER_ADVANTAGE):
+                    with contextlib.suppress(KeyError):
+                        of_kind.remove(name, kind)
 
-    def _restored(self) -> Learner:
-        if self._learner is None:
+    def _contest(self, name: str, kinds: Sequence[str]) -> Contest:
+        decided = self._decided[name] = self._store.champion(name)
+        champion = decided.kind if decided is not None and decided.kind in kinds else kinds[0]
+        return Contest(name, (Learner(name, kind, build_model(kind)) for kind in kinds), champion)
+
+    def _resume(self, record: Any) -> None:
+        anew = "the model is learned anew from the examples that are kept"
+        try:
+            checkpoint = decoded_checkpoint(record.value)
+            contest = self._contests.get(checkpoint.model)
+            if contest is not None and checkpoint.kind in contest.contestants:
+                contest.resume(checkpoint, build_model)
+        except ModelFormatError as error:
+            count_refused(P_CONVERT, error.reason, str(error)[:300])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
+
+    def _next_offset(self) -> int:
+        if not self._contests:
             raise RuntimeError("the learner is not restored")
-        return self._learner
+        return min(contest.next_offset for contest in self._contests.values())
 
-    async def _learn_all(self, learner: Learner, records: Sequence[Any]) -> None:
+    async def _learn_all(self, records: Sequence[Any]) -> None:
         since_s = self._clock()
         for record in records:
-            self._learn(learner, record)
+            self._learn(record)
             if self._clock() - since_s >= SLICE_S:
                 await asyncio.sleep(self._rest_s)
                 since_s = self._clock()
 
-    def _learn(self, learner: Learner, record: Any) -> None:
+    def _learn(self, record: Any) -> None:
         try:
-            learned = learner.learn(record.value, record.offset)
+            example = decoded(record.value)
         except ValueError as error:
             log.warning("a record is passed over", offset=record.offset, error=str(error))
+            for contest in self._contests.values():
+                contest.pass_over(record.offset)
             return
-        if learned is None:
-            return
-        y, p_convert = learned
-        self._quality.add(y, p_convert)
-        metrics.EXAMPLES_LEARNED.labels(P_CONVERT, "positive" if y else "negative").inc()
+        for name, contest in self._contests.items():
+            predicted = contest.learn(example, record.offset)
+            for kind, p in predicted.items():
+                self._quality[name, kind].add(example.y, p)
+            if contest.champion in predicted:
+                self._quality[name, ""].add(example.y, example.p_convert)
+                label = "positive" if example.y else "negative"
+                metrics.EXAMPLES_LEARNED.labels(name, label).inc()
 
-    async def _publish(self, learner: Learner) -> None:
+    async def _publish(self) -> None:
         now_s = self._clock()
         outputs: list[Output] = []
         due = now_s - self._published_s >= self._settings.snapshot_interval_s
-        examples = learner.model.positives + learner.model.negatives
-        if due and examples and learner.version != self._published:
-            outputs = [*learner.snapshot(), *self._outdated()]
         checkpoint = (
-            learner.next_offset > self._checkpointed
+            self._next_offset() > self._checkpointed
             and now_s - self._checkpointed_s >= self._settings.checkpoint_interval_s
         )
+        if due or checkpoint:
+            for contest in self._contests.values():
+                outputs += self._crown(contest)
+                outputs += self._versions(contest, everyone=checkpoint)
         if outputs or checkpoint:
-            await self._send(learner, outputs, checkpoint=checkpoint)
+            await self._send(outputs, checkpoint=checkpoint)
         if outputs:
-            self._published, self._published_s = learner.version, now_s
-            self._observe()
+            self._published_s = now_s
+            for contest in self._contests.values():
+                self._observe(contest)
 
-    async def _send(self, learner: Learner, outputs: list[Output], *, checkpoint: bool) -> None:
+    def _crown(self, contest: Contest) -> list[Output]:
+        """Follow what a command has decided about who serves, or decide by the rule."""
+        name, decided = contest.name, self._store.champion(contest.name)
+        if decided != self._decided[name]:
+            self._decided[name] = decided
+            if decided is not None and decided.kind in contest.contestants:
+                if decided.kind != contest.champion:
+                    contest.promote(decided.kind)
+                return []
+        elif decided is not None and decided.kind in contest.contestants:
+            if decided.decided_by == "command":
+                return []
+        winner = contest.winner() if self._settings.promotion == "rule" else None
+        if winner is not None:
+            contest.promote(winner)
+            metrics.PROMOTIONS.labels(name, winner).inc()
+            log.info("a challenger is the champion now", model=name, kind=winner)
+            return [champion_record(name, winner, "rule")]
+        if decided is not None and decided.kind not in contest.contestants:
+            return [champion_record(name, contest.champion, "rule")]
+        return []
+
+    def _versions(self, contest: Contest, *, everyone: bool) -> list[Output]:
+        """Return what publishes the champion's version, and now and then the challengers'."""
+        name, outputs = contest.name, []
+        for kind, contestant in contest.contestants.items():
+            learner = contestant.learner
+            serves = kind == contest.champion
+            version, model = learner.version, learner.model
+            if not model.positives + model.negatives or not (serves or everyone):
+                continue
+            if self._published.get((name, kind)) != version:
+                outputs.append(learner.snapshot())
+            if serves and self._published.get((name, "")) != version:
+                outputs.append(serving_record(name, "serving", version))
+                self._published[name, ""] = version
+            self._published[name, kind] = version
+        return [*outputs, *self._outdated(contest)] if outputs else []
+
+    async def _send(self, outputs: list[Output], *, checkpoint: bool) -> None:
         secret = self._settings.snapshot_key.get_secret_value().encode()
-        records = [*outputs, *([learner.checkpoint()] if checkpoint else [])]
+        records, next_offset = list(outputs), None
+        if checkpoint:
+            next_offset = self._next_offset()
+            for contest in self._contests.values():
+                records += contest.checkpoints()
         await self._producer.send(
-            [signed(record, secret) for record in records],
-            next_offset=learner.next_offset if checkpoint else None,
+            [signed(record, secret) for record in records], next_offset=next_offset
         )
-        if not checkpoint:
-            return
-        self._checkpointed, self._checkpointed_s = learner.next_offset, self._clock()
+        if next_offset is not None:
+            self._checkpointed, self._checkpointed_s = next_offset, self._clock()
 
-    def _outdated(self) -> list[Output]:
-        kept = self._store.versions(P_CONVERT)
-        in_use = {self._store.serving(P_CONVERT), self._store.pinned(P_CONVERT)}
+    def _outdated(self, contest: Contest) -> list[Output]:
+        name, store = contest.name, self._store
+        kept = store.versions(name)
+        in_use = {store.serving(name), store.pinned(name)}
+        in_use |= {version for (of, _), version in self._published.items() if of == name}
         surplus = kept[: max(0, len(kept) + 1 - self._settings.model_versions_kept)]
         return [
-            Output(topics.MODEL_SNAPSHOTS.name, f"{P_CONVERT}/{v}".encode(), None, [])
+            Output(topics.MODEL_SNAPSHOTS.name, f"{name}/{v}".encode(), None, [])
             for v in surplus
             if v not in in_use
         ]
 
-    def _observe(self) -> None:
-        auc, log_loss = self._quality.auc(), self._quality.log_loss()
-        if auc is not None:
-            metrics.AUC_RATIO.labels(P_CONVERT).set(auc)
-        if log_loss is not None:
-            metrics.LOG_LOSS.labels(P_CONVERT).set(log_loss)
-
-
-def _restored(checkpoint: bytes | None, kind: ModelKind) -> Learner:
-    anew = "the model is learned anew from the examples that are kept"
-    build = partial(build_model, kind=kind)
-    try:
-        return Learner.restore(P_CONVERT, checkpoint, build)
-    except ModelFormatError as error:
-        count_refused(P_CONVERT, error.reason, str(error)[:300])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
-    return Learner(P_CONVERT, build(None))
+    def _observe(self, contest: Contest) -> None:
+        served = self._quality[contest.name, ""]
+        for gauge, value in (
+            (metrics.AUC_RATIO, served.auc()),
+            (metrics.LOG_LOSS, served.log_loss()),
+            (metrics.CALIBRATION_ERROR, served.calibration_error()),
+        ):
+            if value is not None:
+                gauge.labels(contest.name).set(value)
+        for kind, contestant in contest.contestants.items():
+            loss = self._quality[contest.name, kind].log_loss()
+            if loss is not None:
+                metrics.CONTESTANT_LOG_LOSS.labels(contest.name, kind).set(loss)
+            if kind != contest.champion:
+                advantage = contestant.challenge.advantage
+                metrics.CHALLENGER_ADVANTAGE.labels(contest.name, kind).set(advantage)

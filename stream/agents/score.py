@@ -19,7 +19,7 @@ from stream.lead.house import House
 from stream.lead.outputs import Output, encode_key
 from stream.lead.partition import Partition
 from stream.lead.records import Batch
-from stream.models import P_CONVERT, SnapshotStore
+from stream.models import MODELS, SnapshotStore
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -71,12 +71,12 @@ class ScoreWorker:
         self._producer = producer
         self._latest_s = latest_s
         self._fetch_snapshots = fetch_snapshots
-        self._known: set[str | None] = set()
+        self._known: set[tuple[str, str]] = set()
         self._clock = clock
         self._log_topic = settings.topic(topics.LEAD_EVENTS.name)
         self._states_topic = settings.topic(topics.LEAD_STATES.name)
-        self._announced: str | None = None
-        self._announced_s = 0.0
+        self._announced: dict[str, str] = {}
+        self._announced_s: dict[str, float] = {}
         self._ticked_s = 0.0
         self._changelog_next = 0
 
@@ -111,7 +111,7 @@ class ScoreWorker:
         if partition.states.overwritten:
             await self._write_again(partition)
         self.partition = partition
-        self._announced = partition.progress.versions.get(P_CONVERT)
+        self._announced = dict(partition.progress.versions)
         elapsed_s = time.perf_counter() - started_s
         metrics.RESTORE_SECONDS.labels(str(self.number)).set(elapsed_s)
         metrics.LEADS.labels(str(self.number)).set(partition.leads.settled)
@@ -175,13 +175,14 @@ class ScoreWorker:
         Another process may have announced one that has not come here yet: folding without
         it would come to other scores than the log says.
         """
-        named = {partition.progress.versions.get(P_CONVERT)}
+        named = set(partition.progress.versions.items())
         for record in records:
             if record.key is None and b"use_model" in (record.value or b""):
                 with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
-                    named.add(orjson.loads(record.value)["version"])
-        for version in named - self._known:
-            if version is not None and self._store.scorer(P_CONVERT, version) is None:
+                    body = orjson.loads(record.value)
+                    named.add((body["model"], body["version"]))
+        for model, version in named - self._known:
+            if self._store.scorer(model, version) is None:
                 await self._fetch_snapshots()  # what is not there now is kept no longer
         self._known = named
 
@@ -207,17 +208,18 @@ class ScoreWorker:
         return self.partition
 
     def _control(self) -> Iterable[ToSend]:
-        version = self._store.serving(P_CONVERT)
         now_s = self._clock()
-        if (
-            version is None
-            or version == self._announced
-            or now_s - self._announced_s < USE_MODEL_INTERVAL_S
-            or self._store.scorer(P_CONVERT, version) is None
-        ):
-            return
-        self._announced, self._announced_s = version, now_s
-        yield self._append({"type": "use_model", "model": P_CONVERT, "version": version})
+        for model in MODELS:
+            version = self._store.serving(model)
+            if (
+                version is None
+                or version == self._announced.get(model)
+                or now_s - self._announced_s.get(model, 0.0) < USE_MODEL_INTERVAL_S
+                or self._store.scorer(model, version) is None
+            ):
+                continue
+            self._announced[model], self._announced_s[model] = version, now_s
+            yield self._append({"type": "use_model", "model": model, "version": version})
 
     def _tick(self) -> Iterable[ToSend]:
         now_s = self._clock()

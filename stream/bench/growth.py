@@ -21,22 +21,24 @@ from stream.bench.mix import SECONDS_BETWEEN_VISITS, START_S, MixedEvent, mixed_
 from stream.bench.typical_leads import TypicalLeads, lead_name
 from stream.evaluate import LogEntry, OfflineStream
 from stream.kafka.clients import READ_RECORDS
+from online_models.catalogue import build_model
 from stream.lead.house import DAY_S, House
 from stream.lead.labels import MODEL
-from stream.lead.learner import Learner
+from stream.lead.learner import Learner, decoded
 from stream.lead.outputs import Origin, encode_key, rfc3339
 from stream.lead.partition import Partition
 from stream.lead.progress import META_KEY
 from stream.lead.records import Batch
 from stream.lead.routing import Router
 from stream.lead.stored_form import decode_state, frame, read_row
-from stream.models import SnapshotStore, build_model
+from stream.models import SnapshotStore
 from stream.settings import Settings
 
 RECEIVED_S = 2e9
 EMAIL_KEY = b"of no account here"
 Rows = Iterable[tuple[bytes, bytes]]
 FEWEST_LEADS = 1_000
+KIND = "bayesian_logistic"
 ROWS_BEFORE = 10_000
 COMPARED_BATCHES = 100
 COMPARED_LEADS = 100
@@ -236,19 +238,19 @@ def _written(house: House, taught: OfflineStream) -> dict[str, float]:
 
 def _learner(features: int) -> dict[str, int]:
     rng = random.Random(features)  # noqa: S311 - the same for everybody
-    learner = Learner(MODEL, build_model(None))
+    learner = Learner(MODEL, KIND, build_model(KIND))
     at_once = min(FEATURES_OF_AN_EXAMPLE, features)
     # Twice: a number that was seen with one value alone has no deviation, and is not published.
     for first in (*range(0, features, at_once), *range(0, features, at_once)):
         seen = range(features)[first : first + at_once]
-        learner.learn(_example(seen, rng), learner.next_offset)
+        learner.learn(decoded(_example(seen, rng)), learner.next_offset)
     examples = [_example(rng.sample(range(features), at_once), rng) for _ in range(EXAMPLES)]
     started_s = time.process_time()
     for example in examples:
-        learner.learn(example, learner.next_offset)
+        learner.learn(decoded(example), learner.next_offset)
     return {
         "examples_per_s": round(EXAMPLES / (time.process_time() - started_s)),
-        "snapshot_bytes": sum(len(record.value or b"") for record in learner.snapshot()),
+        "snapshot_bytes": len(learner.snapshot().value or b""),
     }
 
 

@@ -6,19 +6,21 @@ from collections.abc import Iterable
 
 import orjson
 
+from online_models.catalogue import build_model
 from schemas import topics
 from stream.bench.mix import MixedEvent, mixed_events
 from stream.evaluate import LogEntry
-from stream.lead.learner import Learner
+from stream.lead.learner import Learner, decoded
 from stream.lead.outputs import Origin
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
-from stream.models import P_CONVERT, SnapshotStore, build_model
+from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 BATCH_RECORDS = 500
 """About what a worker under load takes at a time."""
 SNAPSHOT_EVERY_EXAMPLES = 200
+KIND = "bayesian_logistic"
 
 
 class PlainLoop:
@@ -36,7 +38,7 @@ class PlainLoop:
         self._router = Router(b"of no account here", house.sealer, replayed=True)
         self._store = SnapshotStore()
         self._partition = Partition(house, self._store)
-        self._learner = Learner(P_CONVERT, build_model(None))
+        self._learner = Learner(P_CONVERT, KIND, build_model(KIND))
         self._offset = 0
         self._published = 0
 
@@ -66,11 +68,11 @@ class PlainLoop:
             if output.topic == topics.LEAD_SCORES.name:
                 self.scores += 1
             elif output.topic == topics.TRAINING_EXAMPLES.name:
-                self._learner.learn(output.value or b"", self._learner.next_offset)
+                self._learner.learn(decoded(output.value or b""), self._learner.next_offset)
         if self._learner.next_offset - self._published >= SNAPSHOT_EVERY_EXAMPLES:
             self._published = self._learner.next_offset
-            for record in self._learner.snapshot():
-                self._store.put(record.key.decode(), record.value)
+            snapshot = self._learner.snapshot()
+            self._store.put(snapshot.key.decode(), snapshot.value)
             self._partition.progress.versions[P_CONVERT] = self._learner.version
 
 

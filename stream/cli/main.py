@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.harness import BenchError
-from stream.cli import bench, dead_letters, inspect, operate, run, state
+from stream.cli import bench, dead_letters, inspect, models, operate, run, state
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 run.register(app)
 operate.register(app)
+models.register(app)
 inspect.register(app)
 state.register(app)
 bench.register(app)

@@ -1,4 +1,4 @@
-"""Commands that operate a running system: topics, erase, models."""
+"""Commands that operate a running system: topics, erase."""
 
 import asyncio
 import time
@@ -15,32 +15,20 @@ from schemas import topics as contract
 from stream.kafka.administration import ensure_topics
 from stream.kafka.clients import new_producer
 from stream.kafka.feeder import Feeder
-from stream.kafka.snapshots import read_snapshots
-from stream.kafka.transactions import append
 from stream.lead.identity import ANONYMOUS, IdentityError, check_ids
-from stream.lead.learner import serving_record
 from stream.lead.outputs import Output, rfc3339
-from stream.lead.signature import signed
-from stream.models import P_CONVERT, SnapshotStore
 from stream.rights import PARTIES, rights
 from stream.roles import parse_names
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, address_of, find_lead
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="The model's name.")]
-
-models_app = typer.Typer(
-    help="Versions of the models: which serve, and going back to one.\n\n"
-    "Example: leadstream models --json"
-)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(topics)
     app.command()(erase)
-    app.add_typer(models_app, name="models")
 
 
 def topics(
@@ -153,96 +141,3 @@ def erase(
         f"erasure of {address} sent; the worker that owns the lead forgets it with its aliases, "
         f"and says so in {settings.topic(contract.ERASURES.name)}"
     )
-
-
-@models_app.callback(invoke_without_command=True)
-def list_models(context: typer.Context, json: Json = False) -> None:
-    """List the kept versions, newest last, and which one serves.
-
-    Example: leadstream models --json
-    """
-    if context.invoked_subcommand is not None:
-        return
-    store = asyncio.run(_store(Settings()))
-    serving, pinned = store.serving(P_CONVERT), store.pinned(P_CONVERT)
-    rows = [
-        {
-            "model": P_CONVERT,
-            "version": version,
-            "examples": document["examples"],
-            "positives": document["positives"],
-            "library": document["library"],
-            "serving": version == serving,
-            "pinned": version == pinned,
-        }
-        for version in store.versions(P_CONVERT)
-        for document in (store.document(P_CONVERT, version),)
-    ]
-    if json:
-        typer.echo(orjson.dumps(rows).decode())
-        return
-    if not rows:
-        typer.echo("no version yet: scores come from the rules until the first outcomes are known")
-        return
-    table = Table("model", "version", "examples", "positives", "library", "")
-    for row in rows[-20:]:
-        role = ("serving " if row["serving"] else "") + ("pinned" if row["pinned"] else "")
-        table.add_row(*(str(row[k]) for k in list(row)[:5]), role)
-    Console().print(table)
-
-
-@models_app.command()
-def rollback(
-    name: Name,
-    version: Annotated[
-        str | None, typer.Argument(help="The version; the one before the serving one if none.")
-    ] = None,
-) -> None:
-    """Pin a former version, until `leadstream models release` lets the newest serve again.
-
-    Example: leadstream models rollback p_convert 1200
-    """
-    settings = Settings()
-    store = asyncio.run(_store(settings))
-    kept = [v for v in store.versions(name) if store.scorer(name, v) is not None]
-    if version is None:
-        serving = store.serving(name)
-        earlier = kept[: kept.index(serving)] if serving in kept else kept
-        version = earlier[-1] if earlier else None
-    if version is None or version not in kept:
-        some = ", ".join(kept[-10:]) or "none"
-        raise typer.BadParameter(
-            f"model {name!r} has no version {version or 'to go back to'}; kept: {some}"
-        )
-    asyncio.run(_write(settings, name, version))
-    typer.echo(f"{name} is pinned to version {version}")
-
-
-@models_app.command()
-def release(name: Name) -> None:
-    """Let the newest version serve again.
-
-    Example: leadstream models release p_convert
-    """
-    asyncio.run(_write(Settings(), name, None))
-    typer.echo(f"{name} serves its newest version again")
-
-
-async def _store(settings: Settings) -> SnapshotStore:
-    store = SnapshotStore()
-    await read_snapshots(settings, store)
-    return store
-
-
-async def _write(settings: Settings, name: str, version: str | None) -> None:
-    record = serving_record(name, "pin", version or "")
-    if version is None:
-        record = Output(record.topic, record.key, None, [])
-    record = signed(record, settings.snapshot_key.get_secret_value().encode())
-    producer = new_producer(settings)
-    await producer.start()
-    try:
-        topic = settings.topic(record.topic)
-        await append(producer, [(topic, 0, record.key, record.value, record.headers)])
-    finally:
-        await producer.stop()

@@ -12,7 +12,7 @@ from stream import metrics
 from stream.kafka.clients import new_reader, read_all
 from stream.lead.signature import is_genuine
 from stream.logs import fault_of
-from stream.models import P_CONVERT, SnapshotStore, count_refused
+from stream.models import P_CONVERT, SnapshotStore, count_refused, offset_of
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -83,7 +83,8 @@ class SnapshotFollower:
     def observe(self) -> None:
         """Bring the metrics of freshness up to date."""
         metrics.SNAPSHOT_AGE_SECONDS.labels(P_CONVERT).set(max(0.0, time.time() - self._newest_s))
-        metrics.MODEL_VERSION.labels(P_CONVERT).set(float(self._store.serving(P_CONVERT) or 0))
+        serving = self._store.serving(P_CONVERT)
+        metrics.MODEL_VERSION.labels(P_CONVERT).set(0 if serving is None else offset_of(serving))
 
     async def _follow(self, offset: int) -> None:
         where = TopicPartition(self._settings.topic(topics.MODEL_SNAPSHOTS.name), 0)

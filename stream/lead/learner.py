@@ -28,11 +28,27 @@ class Builder(Protocol):
         ...
 
 
+def decoded(value: bytes) -> TrainingExample:
+    """Return an example; raises ValueError if the record is none."""
+    try:
+        return _EXAMPLE.validate_json(value)
+    except ValidationError as error:
+        raise ValueError(f"no training example: {fault_of(error)}") from None
+
+
+def decoded_checkpoint(value: bytes) -> ModelCheckpoint:
+    """Return a checkpoint; raises ValueError if the record is none."""
+    try:
+        return _CHECKPOINT.validate_json(value)
+    except ValidationError as error:
+        raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
+
+
 class Learner:
     """One model and the offset of ``training-examples`` that it learns next.
 
-    The version of a snapshot is its kind and that offset, so a learner restarted from a checkpoint
-    gives the same names to the same models.
+    The version of a snapshot is its kind and the offset after the last example that taught it, so
+    a learner restarted from a checkpoint gives the same names to the same models.
 
     Parameters
     ----------
@@ -42,61 +58,50 @@ class Learner:
         What predicts it, by its name in ``online_models.catalogue``.
     model
         The model itself.
-    next_offset
-        The offset up to which it has learned.
     """
 
-    def __init__(
-        self, name: str, kind: str, model: PropensityModel, next_offset: int = 0
-    ) -> None:
+    def __init__(self, name: str, kind: str, model: PropensityModel) -> None:
         self.name = name
         self.kind = kind
         self.model = model
-        self.next_offset = next_offset
+        self.next_offset = 0
+        self._version_offset = 0
         self._weight_sum = float(model.positives + model.negatives)
 
     @classmethod
-    def restore(
-        cls, name: str, kind: str, checkpoint: bytes | None, build: Builder
-    ) -> "Learner":
-        """Go on from a checkpoint, or begin; raises ValueError if the checkpoint does not fit."""
-        if checkpoint is None:
-            return cls(name, kind, build(kind))
-        try:
-            document = _CHECKPOINT.validate_json(checkpoint)
-        except ValidationError as error:
-            raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
-        learner = cls(name, kind, build(kind, document.state), document.next_offset)
-        if document.weight_sum is not None:
-            learner._weight_sum = document.weight_sum
+    def restore(cls, checkpoint: ModelCheckpoint, build: Builder) -> "Learner":
+        """Go on from a checkpoint; raises ValueError if it does not fit this release."""
+        model = build(checkpoint.kind, checkpoint.state)
+        learner = cls(checkpoint.model, checkpoint.kind, model)
+        learner.next_offset = checkpoint.next_offset
+        learner._version_offset = checkpoint.version_offset
+        if checkpoint.weight_sum is not None:
+            learner._weight_sum = checkpoint.weight_sum
         return learner
 
     @property
     def version(self) -> str:
         """Name what has been learned so far."""
-        return f"{self.kind}-{self.next_offset}"
+        return f"{self.kind}-{self._version_offset}"
 
-    def learn(self, value: bytes, offset: int) -> tuple[bool, float] | None:
-        """Learn from one example; return its label and what had been predicted.
+    def learn(self, example: TrainingExample, offset: int) -> float | None:
+        """Learn from one example; return what it predicted of it just before.
 
-        An example learned before is passed over, and None returned.
-
-        Raises
-        ------
-        ValueError
-            If the record is no training example; it counts as done, and taught nothing.
+        An example that was learned before, or is of another model, is passed over: None.
         """
         if offset < self.next_offset:
             return None
         self.next_offset = offset + 1
-        try:
-            example = _EXAMPLE.validate_json(value)
-        except ValidationError as error:
-            raise ValueError(f"no training example: {fault_of(error)}") from None
         if example.model != self.name:
             return None
+        self._version_offset = offset + 1
+        p = self.model.predict_proba_one(example.x)
         self.model.learn_one(example.x, example.y, self._relative(example.weight))
-        return example.y, example.p_convert
+        return p
+
+    def pass_over(self, offset: int) -> None:
+        """Count a record as done that taught nothing."""
+        self.next_offset = max(self.next_offset, offset + 1)
 
     def _relative(self, weight: float) -> float:
         """Return a weight against the mean of all: a lead's many events are no independent labels.
@@ -108,8 +113,8 @@ class Learner:
         learned = self.model.positives + self.model.negatives
         return min(LARGEST_RELATIVE_WEIGHT, weight * (learned + 1) / self._weight_sum)
 
-    def snapshot(self) -> list[Output]:
-        """Return the records that publish this version and make it serve."""
+    def snapshot(self) -> Output:
+        """Return the record that publishes this version."""
         state = self.model.snapshot()
         body = {
             "type": "model_snapshot",
@@ -121,33 +126,42 @@ class Learner:
             "positives": state["positives"],
             "state": state,
         }
-        return [
-            _record(topics.MODEL_SNAPSHOTS, f"{self.name}/{self.version}", body),
-            serving_record(self.name, "serving", self.version),
-        ]
+        return _record(topics.MODEL_SNAPSHOTS, f"{self.name}/{self.version}", body)
 
-    def checkpoint(self) -> Output:
-        """Return the record that a restart goes on from."""
+    def checkpoint(self, **standing: Any) -> Output:
+        """Return the record that a restart goes on from.
+
+        Parameters
+        ----------
+        standing
+            How it stands in its contest: ``champion`` and ``challenge``.
+        """
         state = self.model.checkpoint()
-        return _record(
-            topics.MODEL_CHECKPOINTS,
-            self.name,
-            {
-                "type": "model_checkpoint",
-                "model": self.name,
-                "next_offset": self.next_offset,
-                "weight_sum": self._weight_sum,
-                "checkpoint_schema": state["schema"],
-                "library": state["library"],
-                "state": state,
-            },
-        )
+        body = {
+            "type": "model_checkpoint",
+            "model": self.name,
+            "kind": self.kind,
+            "next_offset": self.next_offset,
+            "version_offset": self._version_offset,
+            "weight_sum": self._weight_sum,
+            "checkpoint_schema": state["schema"],
+            "library": state["library"],
+            "state": state,
+            **standing,
+        }
+        return _record(topics.MODEL_CHECKPOINTS, f"{self.name}/{self.kind}", body)
 
 
 def serving_record(model: str, role: str, version: str) -> Output:
     """Return the record that makes a version serve (``serving``) or pins it (``pin``)."""
     body = {"type": "serving_version", "model": model, "version": version}
     return _record(topics.MODEL_SNAPSHOTS, f"{model}/{role}", body)
+
+
+def champion_record(model: str, kind: str, decided_by: str) -> Output:
+    """Return the record that makes a kind of a model's contestants its champion."""
+    body = {"type": "champion", "model": model, "kind": kind, "decided_by": decided_by}
+    return _record(topics.MODEL_SNAPSHOTS, f"{model}/champion", body)
 
 
 def _record(topic: topics.Topic, key: str, body: Mapping[str, Any]) -> Output:

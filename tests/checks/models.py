@@ -6,8 +6,9 @@ import orjson
 
 from checks.verdict import Verdict, records_of
 from schemas import topics
-from stream.lead.learner import Learner
-from stream.models import P_CONVERT, build_model
+from online_models.catalogue import build_model
+from stream.lead.learner import Learner, decoded
+from stream.models import P_CONVERT, VERSION, offset_of
 from stream.settings import Settings
 
 
@@ -16,25 +17,29 @@ async def check_models(settings: Settings, verdict: Verdict) -> None:
     versions: dict[str, set[bytes]] = defaultdict(set)
     served = -1
     for record in await records_of(settings, topics.MODEL_SNAPSHOTS):
-        name = record.key.decode()
-        if name == f"{P_CONVERT}/serving" and record.value is not None:
-            version = int(orjson.loads(record.value)["version"])
-            if version < served:
-                verdict.state_mismatches.append(f"version {version} served after {served}")
-            served = version
-        elif name.removeprefix(f"{P_CONVERT}/").isdigit() and record.value is not None:
-            versions[name].add(record.value)
+        model, _, version = record.key.decode().partition("/")
+        if model != P_CONVERT or record.value is None:
+            continue
+        if version == "serving":
+            offset = offset_of(orjson.loads(record.value)["version"])
+            if offset < served:
+                verdict.state_mismatches.append(f"offset {offset} served after {served}")
+            served = offset
+        elif VERSION.fullmatch(version):
+            versions[version].add(record.value)
     verdict.conflicting_outputs += [
         f"{name} was published with {len(contents)} contents"
         for name, contents in versions.items()
         if len(contents) > 1
     ]
-    learner = Learner(P_CONVERT, build_model(None))
+    learners = [Learner(P_CONVERT, kind, build_model(kind)) for kind in settings.kinds()]
     for record in await records_of(settings, topics.TRAINING_EXAMPLES):
-        learner.learn(record.value, record.offset)
-        published = versions.pop(f"{P_CONVERT}/{learner.version}", None)
-        if published is not None and learner.snapshot()[0].value not in published:
-            verdict.state_mismatches.append(
-                f"model version {learner.version} is not what its examples teach"
-            )
+        example = decoded(record.value)
+        for learner in learners:
+            learner.learn(example, record.offset)
+            published = versions.pop(learner.version, None)
+            if published is not None and learner.snapshot().value not in published:
+                verdict.state_mismatches.append(
+                    f"model version {learner.version} is not what its examples teach"
+                )
     verdict.state_mismatches += [f"{name} names no example" for name in versions]

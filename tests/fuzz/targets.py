@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from decoder_checks import (
     EXAMPLE,
+    KIND,
     PROFILE,
     SERVING,
     SNAPSHOT,
@@ -27,9 +28,10 @@ from lead_stream import DAY_S, LeadStream, event
 
 from schemas import topics
 from schemas.dead_letters import ReasonCode
-from stream.lead.learner import Learner
+from online_models.catalogue import build_model
+from stream.lead.learner import Learner, decoded
 from stream.lead.stored_form import read_row
-from stream.models import P_CONVERT, build_model
+from stream.models import P_CONVERT
 from stream.settings import DEFAULT_RULES
 from tests.fuzz.mutations import SEPARATOR
 
@@ -154,12 +156,12 @@ def _models(data: bytes) -> Counter[str]:
 
 
 def _model_seeds() -> list[bytes]:
-    learner = Learner(P_CONVERT, build_model(None))
+    learner = Learner(P_CONVERT, KIND, build_model(KIND))
     example = orjson.dumps(EXAMPLE)
     for offset in range(3):
-        learner.learn(example, offset)
+        learner.learn(decoded(example), offset)
     checkpoint = learner.checkpoint().value or b""
-    snapshot = learner.snapshot()[0].value or b""
+    snapshot = learner.snapshot().value or b""
     return [
         b"\0" + orjson.dumps(SNAPSHOT), b"\0" + snapshot, b"\1" + orjson.dumps(SERVING),
         b"\2" + checkpoint, b"\3" + example, SEPARATOR.join([b"\3" + example] * 2),

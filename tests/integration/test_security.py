@@ -28,6 +28,7 @@ from stream.lead.outputs import Output
 from stream.lead.signature import signed
 from stream.rights import Party, Right, rights
 from stream.roles import OUTPUTS, ROLES
+from stream.models import offset_of
 from stream.settings import Settings
 
 DEADLINE_S = 60
@@ -309,10 +310,10 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
         first = asyncio.run(_first(settings, topics.MODEL_SNAPSHOTS))
         body = orjson.loads(first.value)
         forged = orjson.dumps(
-            {**body, "version": "999", "state": {**body["state"], "intercept": 9}}
+            {**body, "version": "logistic-999", "state": {**body["state"], "intercept": 9}}
         )
-        version = Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/999", forged, [])
-        serving = serving_record("p_convert", "serving", "999")
+        version = Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/logistic-999", forged, [])
+        serving = serving_record("p_convert", "serving", "logistic-999")
         other = b"another-secret"
         asyncio.run(_write(settings, version, serving, signed(version, other)))
         line = 'leadstream_snapshots_refused_total{model="p_convert",reason="signature"}'
@@ -321,20 +322,27 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
             assert time.monotonic() < deadline
             time.sleep(0.1)
         # Genuine, but of another release: the version before it stays.
-        foreign = orjson.dumps({**body, "version": "998", "library": "river 0.0.1"})
+        foreign = orjson.dumps(
+            {
+                **body,
+                "version": "logistic-998",
+                "library": "river 0.0.1",
+                "state": {**body["state"], "library": "river 0.0.1"},
+            }
+        )
         ours = settings.snapshot_key.get_secret_value().encode()
         asyncio.run(
             _write(
                 settings,
-                signed(Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/998", foreign, []), ours),
-                signed(serving_record("p_convert", "serving", "998"), ours),
+                signed(Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/logistic-998", foreign, []), ours),
+                signed(serving_record("p_convert", "serving", "logistic-998"), ours),
             )
         )
         line = 'leadstream_snapshots_refused_total{model="p_convert",reason="library"}'
         while _metric(url, line) < 1:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert _metric(url, "leadstream_model_version") == float(body["version"])
+        assert _metric(url, "leadstream_model_version") == float(offset_of(body["version"]))
         lead = _shown_lead(url, "L2")
         assert running.process.poll() is None
     log = asyncio.run(read_all(settings, settings.topic(topics.LEAD_EVENTS.name), 0))

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from decoder_checks import (
     EXAMPLE,
+    KIND,
     SERVING,
     SNAPSHOT,
     check_checkpoint,
@@ -21,10 +22,11 @@ from hypothesis import strategies as st
 from lead_stream import LeadStream, event
 
 from schemas import topics
-from stream.lead.learner import Learner
+from online_models.catalogue import build_model
+from stream.lead.learner import Learner, decoded
 from stream.lead.progress import META_KEY
 from stream.lead.stored_form import decode_document
-from stream.models import P_CONVERT, build_model
+from stream.models import P_CONVERT
 
 TOPICS = [topic.name for topic in topics.INPUTS]
 LITERALS = st.sampled_from(
@@ -112,8 +114,8 @@ def _meta() -> list[dict[str, Any]]:
 
 
 def _checkpoint() -> dict[str, Any]:
-    learner = Learner(P_CONVERT, build_model(None))
-    learner.learn(orjson.dumps(EXAMPLE), 0)
+    learner = Learner(P_CONVERT, KIND, build_model(KIND))
+    learner.learn(decoded(orjson.dumps(EXAMPLE)), 0)
     document: dict[str, Any] = orjson.loads(learner.checkpoint().value or b"")
     return document
 

@@ -8,29 +8,30 @@ import orjson
 import pytest
 from decoder_checks import EXAMPLE
 
+from online_models.bayesian_logistic import BayesianLogisticRegression
 from online_models.logistic import OnlineLogisticRegression
 from schemas import topics
 from stream import metrics
 from stream.agents import learn
 from stream.kafka.snapshots import take_in
-from stream.lead.learner import Learner, serving_record
+from stream.lead.learner import Learner, champion_record, decoded, serving_record
 from stream.lead.outputs import Output
 from stream.lead.signature import SIGNATURE_HEADER, is_genuine, signed
 from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 SECRET = "the-secret-of-this-deployment"  # noqa: S105 - of this test alone
-SETTINGS = Settings(snapshot_key=SECRET, snapshot_limit_bytes=2_000, model="logistic")
+SETTINGS = Settings(snapshot_key=SECRET, snapshot_limit_bytes=2_000, model="logistic", challengers="")
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def taught(examples: int) -> Learner:
-    learner = Learner(P_CONVERT, OnlineLogisticRegression())
+    learner = Learner(P_CONVERT, "logistic", OnlineLogisticRegression())
     for n in range(examples):
         x = {"age": float(n % 7), "last": "page_view"}
         example = {**EXAMPLE, "x": x, "y": n % 2 == 0}
-        learner.learn(orjson.dumps(example), n)
+        learner.learn(decoded(orjson.dumps(example)), n)
     return learner
 
 
@@ -40,7 +41,9 @@ def as_read(output: Output) -> Any:
 
 def published(examples: int, change: Change = lambda body: body, *, sign: bool = True) -> list[Any]:
     """Return the records of a version; its body changed before it was signed."""
-    version, serving = taught(examples).snapshot()
+    learner = taught(examples)
+    version = learner.snapshot()
+    serving = serving_record(P_CONVERT, "serving", learner.version)
     body = change(orjson.loads(version.value or b""))
     changed = Output(version.topic, version.key, orjson.dumps(body), [])
     outputs = [changed, serving]
@@ -69,11 +72,16 @@ def without(field: str) -> Change:
     }
 
 
+def library(name: str) -> Change:
+    return lambda body: {**body, "library": name, "state": {**body["state"], "library": name}}
+
+
 REFUSALS: list[tuple[str, Change]] = [
     ("too_large", state(plain={f"n{n}": 1.0 for n in range(500)})),
     ("schema", state(schema=99)),
-    ("library", lambda body: {**body, "library": "river 0.0.1"}),
-    ("malformed", lambda body: {**body, "version": "7"}),
+    ("malformed", lambda body: {**body, "library": "river 0.0.1"}),
+    ("library", library("river 0.0.1")),
+    ("malformed", lambda body: {**body, "version": "logistic-7"}),
     ("malformed", lambda body: {**body, "model": "other"}),
     ("malformed", lambda body: {k: v for k, v in body.items() if k != "examples"}),
     ("malformed", lambda body: {**body, "state": {"schema": 1}}),
@@ -91,13 +99,13 @@ REFUSALS: list[tuple[str, Change]] = [
 def test_a_version_that_does_not_fit_is_counted_and_the_one_before_it_serves(reason, change):
     before = refused(reason)
     store = store_of(*published(20), *published(30), *published(40, change))
-    assert store.serving(P_CONVERT) == "30"
-    assert store.scorer(P_CONVERT, "40") is None
-    assert store.scorer(P_CONVERT, "30") is not None
+    assert store.serving(P_CONVERT) == "logistic-30"
+    assert store.scorer(P_CONVERT, "logistic-40") is None
+    assert store.scorer(P_CONVERT, "logistic-30") is not None
     assert refused(reason) == before + 1, "counted once, however often it is asked for"
     take_in(SETTINGS, store, published(50)[0])
     take_in(SETTINGS, store, published(50)[1])
-    assert store.serving(P_CONVERT) == "50"
+    assert store.serving(P_CONVERT) == "logistic-50"
 
 
 def test_without_any_version_that_fits_none_serves():
@@ -108,8 +116,8 @@ def test_without_any_version_that_fits_none_serves():
 def test_what_is_not_signed_by_this_deployment_is_not_even_kept():
     before = refused("signature")
     store = store_of(*published(20), *published(30, sign=False))
-    assert store.versions(P_CONVERT) == ["20"]
-    assert store.serving(P_CONVERT) == "20"
+    assert store.versions(P_CONVERT) == ["logistic-20"]
+    assert store.serving(P_CONVERT) == "logistic-20"
     assert refused("signature") == before + 2
 
 
@@ -118,49 +126,49 @@ def test_a_record_that_was_tampered_with_is_refused(part):
     version, serving = published(30)
     other = published(40)[0]
     forged = {
-        "key": b"p_convert/31",
+        "key": b"p_convert/logistic-31",
         "value": version.value.replace(b'"positives":15', b'"positives":51'),
         "headers": other.headers,
     }
     assert forged[part] != getattr(version, part)
     setattr(version, part, forged[part])
     store = store_of(*published(20), version, serving)
-    assert store.versions(P_CONVERT) == ["20"]
-    assert store.serving(P_CONVERT) == "20"
+    assert store.versions(P_CONVERT) == ["logistic-20"]
+    assert store.serving(P_CONVERT) == "logistic-20"
 
 
 @pytest.mark.parametrize("role", ["serving", "pin"])
 def test_only_this_deployment_says_which_version_serves(role):
     genuine = [*published(20), *published(30)]
-    forged = as_read(serving_record(P_CONVERT, role, "20"))
-    assert store_of(*genuine, forged).serving(P_CONVERT) == "30"
-    wanted = as_read(signed(serving_record(P_CONVERT, role, "20"), SECRET.encode()))
+    forged = as_read(serving_record(P_CONVERT, role, "logistic-20"))
+    assert store_of(*genuine, forged).serving(P_CONVERT) == "logistic-30"
+    wanted = as_read(signed(serving_record(P_CONVERT, role, "logistic-20"), SECRET.encode()))
     store = store_of(*genuine, wanted)
-    assert store.serving(P_CONVERT) == "20"
-    tombstone = Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/20", None, [])
+    assert store.serving(P_CONVERT) == "logistic-20"
+    tombstone = Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/logistic-20", None, [])
     take_in(SETTINGS, store, as_read(tombstone))
-    assert store.serving(P_CONVERT) == "20"
+    assert store.serving(P_CONVERT) == "logistic-20"
     take_in(SETTINGS, store, as_read(signed(tombstone, SECRET.encode())))
-    assert store.versions(P_CONVERT) == ["30"]
+    assert store.versions(P_CONVERT) == ["logistic-30"]
 
 
-@pytest.mark.parametrize("key", [None, b"", b"p_convert", b"p_convert/abc", b"p/1/2", b"\xff/1"])
+@pytest.mark.parametrize("key", [None, b"", b"p_convert", b"p_convert/30", b"p/l-1/2", b"\xff/l-1"])
 def test_keys_that_name_no_version_are_refused(key):
     store = store_of(*published(20))
     record = Output(topics.MODEL_SNAPSHOTS.name, key or b"", b"{}", [])
     strange = as_read(signed(record, SECRET.encode()))
     strange.key = key
     take_in(SETTINGS, store, strange)
-    assert store.versions(P_CONVERT) == ["20"]
+    assert store.versions(P_CONVERT) == ["logistic-20"]
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"{", b"\xff", b"[" * 1_900, b'{"version": 1e400}'])
-@pytest.mark.parametrize("name", ["30", "serving", "pin"])
+@pytest.mark.parametrize("name", ["logistic-30", "serving", "pin", "champion"])
 def test_no_value_can_stop_a_store(name, value):
     record = Output(topics.MODEL_SNAPSHOTS.name, f"p_convert/{name}".encode(), value, [])
     store = store_of(*published(20), as_read(signed(record, SECRET.encode())))
-    assert store.serving(P_CONVERT) == "20"
-    assert store.scorer(P_CONVERT, "30") is None
+    assert store.serving(P_CONVERT) == "logistic-20"
+    assert store.scorer(P_CONVERT, "logistic-30") is None
 
 
 def test_a_signature_is_of_its_topic_and_of_every_byte():
@@ -209,8 +217,27 @@ async def test_a_checkpoint_that_is_refused_is_learned_anew(reason, change, monk
     worker = learn.LearnWorker(SETTINGS, 0, None, SnapshotStore())  # type: ignore[arg-type]
     before = refused(reason)
     await worker.restore()
-    assert worker._restored().next_offset == 0
+    assert worker._next_offset() == 0
     assert refused(reason) == before + 1
     records[:] = [as_read(signed(good, SECRET.encode()))]
     await worker.restore()
-    assert worker._restored().next_offset == 20
+    assert worker._next_offset() == 20
+
+
+def test_a_new_champion_serves_at_once_and_a_pinned_version_before_all():
+    def say(store: SnapshotStore, output: Output) -> None:
+        take_in(SETTINGS, store, as_read(signed(output, SECRET.encode())))
+
+    store = store_of(*published(20), *published(30))
+    one = Learner(P_CONVERT, "bayesian_logistic", BayesianLogisticRegression())
+    for n in range(25):
+        one.learn(decoded(orjson.dumps(EXAMPLE | {"x": {"last": "a"}})), n)
+    say(store, one.snapshot())
+    assert store.serving(P_CONVERT) == "logistic-30"
+    say(store, champion_record(P_CONVERT, "bayesian_logistic", "command"))
+    assert store.serving(P_CONVERT) == "bayesian_logistic-25"
+    say(store, serving_record(P_CONVERT, "pin", "logistic-20"))
+    assert store.serving(P_CONVERT) == "logistic-20"
+    say(store, Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/pin", None, []))
+    say(store, champion_record(P_CONVERT, "ad_predictor", "rule"))
+    assert store.serving(P_CONVERT) == "logistic-30", "one that has no version does not serve"

@@ -10,6 +10,7 @@ import pytest
 
 from schemas import topics
 from stream.agents import learn
+from stream.lead.learner import champion_record
 from stream.models import SnapshotStore
 from stream.settings import Settings
 
@@ -55,3 +56,119 @@ async def test_others_have_their_turns_while_a_backlog_is_learned(duty, monkeypa
     await worker.restore()
     task.cancel()
     assert turns >= EXAMPLES
+
+
+class Kafka:
+    """What a learner sends comes back to it through the store; its own examples as they are."""
+
+    def __init__(self) -> None:
+        self.store = SnapshotStore()
+        self.sent: list[str] = []
+
+    async def send(self, outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
+        for output in outputs:
+            self.sent.append(output.key.decode())
+            if output.topic == topics.MODEL_SNAPSHOTS.name:
+                self.store.put(output.key.decode(), output.value)
+        return {}
+
+    def decide(self, kind: str, decided_by: str) -> None:
+        record = champion_record("p_convert", kind, decided_by)
+        self.store.put(record.key.decode(), record.value)
+
+
+async def learner_of(kafka: Kafka, monkeypatch: Any, **settings: Any) -> learn.LearnWorker:
+    async def read_all(*_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(learn, "read_all", read_all)
+    worker = learn.LearnWorker(
+        Settings(snapshot_interval_s=0.1, checkpoint_interval_s=0.1, **settings),
+        0,
+        kafka,  # type: ignore[arg-type]
+        kafka.store,
+        clock=itertools.count().__next__,
+    )
+    await worker.restore()
+    return worker
+
+
+def examples(count: int, first: int = 0) -> list[Any]:
+    """Return examples of which a model can learn all, given a moment."""
+    return [
+        SimpleNamespace(
+            value=orjson.dumps({**EXAMPLE, "x": {"last": f"kind {n % 3}"}, "y": n % 3 == 0}),
+            offset=n,
+            timestamp=0,
+        )
+        for n in range(first, first + count)
+    ]
+
+
+def won(worker: learn.LearnWorker, kind: str) -> None:
+    """Have a challenger win, as if it had predicted better for long."""
+    challenge = worker._contests["p_convert"].contestants[kind].challenge
+    for _ in range(600):
+        challenge.add(1.0, 0.5)
+
+
+async def test_champion_and_challengers_publish_and_the_champion_serves(monkeypatch):
+    kafka = Kafka()
+    worker = await learner_of(kafka, monkeypatch)
+    await worker.process(examples(20))
+    assert {"p_convert/bayesian_logistic-20", "p_convert/logistic-20"} < set(kafka.sent)
+    assert kafka.store.serving("p_convert") == "bayesian_logistic-20"
+
+
+async def test_a_challenger_that_won_takes_over_by_itself_and_stays(monkeypatch):
+    kafka = Kafka()
+    worker = await learner_of(kafka, monkeypatch)
+    await worker.process(examples(20))
+    won(worker, "logistic")
+    await worker.process(examples(5, first=20))
+    await worker.process(examples(5, first=25))
+    assert kafka.store.serving("p_convert") == "logistic-30"
+    champion = kafka.store.champion("p_convert")
+    assert champion is not None
+    assert (champion.kind, champion.decided_by) == ("logistic", "rule")
+    again = await learner_of(kafka, monkeypatch)
+    assert again._contests["p_convert"].champion == "logistic", "after a restart too"
+
+
+@pytest.mark.parametrize("settings", [{"promotion": "never"}, {}])
+async def test_the_rule_holds_back_where_it_is_told_to(settings, monkeypatch):
+    kafka = Kafka()
+    if not settings:
+        kafka.decide("bayesian_logistic", "command")
+    worker = await learner_of(kafka, monkeypatch, **settings)
+    won(worker, "logistic")
+    await worker.process(examples(20))
+    assert kafka.store.serving("p_convert") == "bayesian_logistic-20"
+
+
+async def test_a_command_is_followed_and_released_to_the_rule_again(monkeypatch):
+    kafka = Kafka()
+    worker = await learner_of(kafka, monkeypatch)
+    await worker.process(examples(20))
+    kafka.decide("logistic", "command")
+    assert kafka.store.serving("p_convert") == "logistic-20", "before the learner has heard of it"
+    await worker.process(examples(5, first=20))
+    assert kafka.store.serving("p_convert") == "logistic-25"
+    won(worker, "bayesian_logistic")
+    await worker.process(examples(5, first=25))
+    assert kafka.store.serving("p_convert") == "logistic-30"
+    kafka.decide("logistic", "rule")
+    await worker.process(examples(5, first=30))
+    await worker.process(examples(5, first=35))
+    assert kafka.store.serving("p_convert") == "bayesian_logistic-40"
+
+
+async def test_a_champion_that_no_longer_takes_part_is_replaced(monkeypatch):
+    kafka = Kafka()
+    kafka.decide("logistic", "rule")
+    worker = await learner_of(kafka, monkeypatch, challengers="")
+    await worker.process(examples(20))
+    assert kafka.store.serving("p_convert") == "bayesian_logistic-20"
+    champion = kafka.store.champion("p_convert")
+    assert champion is not None
+    assert champion.kind == "bayesian_logistic"

@@ -2,10 +2,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import orjson
-from decoder_checks import SNAPSHOT
+from decoder_checks import SNAPSHOT, VERSION
 from lead_stream import HOUSE, START_S, event
 
-from online_models.logistic import library
 from stream.agents.score import ScoreWorker
 from stream.lead.partition import Partition
 from stream.models import P_CONVERT, SnapshotStore
@@ -37,18 +36,17 @@ async def test_a_version_that_another_process_announced_is_fetched_before_it_is_
 
     async def fetch() -> None:
         fetched.append(len(fetched))
-        snapshot = {**SNAPSHOT, "library": library()}
-        store.put(f"{P_CONVERT}/7", orjson.dumps(snapshot))
+        store.put(f"{P_CONVERT}/{VERSION}", orjson.dumps(SNAPSHOT))
 
     worker = ScoreWorker(Settings(), HOUSE, store, 0, producer, lambda: 0.0, fetch)  # type: ignore[arg-type]
     worker.partition = Partition(HOUSE, store)
-    announced = {"type": "use_model", "model": P_CONVERT, "version": "7"}
+    announced = {"type": "use_model", "model": P_CONVERT, "version": VERSION}
     view = event("page_view", "e")
     await worker.process(_log((None, announced), (b"L", view)))
     (score,) = [orjson.loads(o.value) for o in producer.outputs if b"score_changed" in o.value]
-    assert score["model_version"] == "7"
+    assert score["model_version"] == VERSION
     # One that is kept no longer is asked for once.
-    gone = {"type": "use_model", "model": P_CONVERT, "version": "3"}
+    gone = {"type": "use_model", "model": P_CONVERT, "version": "logistic-3"}
     records = _log((None, announced), (b"L", view), (None, gone), (b"M", view))
     await worker.process(records)
     await worker.process(_log(*[(b"N", event("page_view", f"n{n}")) for n in range(6)]))

@@ -1,18 +1,23 @@
-from functools import partial
-
 import orjson
 import pytest
 from decoder_checks import EXAMPLE
 
+from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
-from stream.lead.learner import Learner
-from stream.models import P_CONVERT, build_model
-
-build_logistic = partial(build_model, kind="logistic")
+from stream.lead.learner import Learner, decoded, decoded_checkpoint
+from stream.models import P_CONVERT
 
 
-def learner(build=build_model):
-    return Learner(P_CONVERT, build(None))
+def learner(kind="bayesian_logistic"):
+    return Learner(P_CONVERT, kind, build_model(kind))
+
+
+def restored(checkpoint):
+    return Learner.restore(decoded_checkpoint(checkpoint), build_model)
+
+
+def teach(one, offset=0, **changed):
+    return one.learn(decoded(orjson.dumps(EXAMPLE | changed)), offset)
 
 
 @pytest.mark.parametrize(
@@ -23,36 +28,43 @@ def learner(build=build_model):
         orjson.dumps(EXAMPLE | {"weight": -1.0}), orjson.dumps(EXAMPLE | {"y": "yes"}),
     ],
 )  # fmt: skip
-def test_what_is_no_example_is_refused_once_and_teaches_nothing(value):
-    one, other = learner(), learner()
+def test_what_is_no_example_is_refused(value):
     with pytest.raises(ValueError, match="no training example"):
-        one.learn(value, 0)
-    assert one.learn(value, 0) is None
-    for each in (one, other):
-        each.learn(orjson.dumps(EXAMPLE), 1)
-    assert one.checkpoint() == other.checkpoint()
+        decoded(value)
+
+
+def test_an_example_is_learned_once_and_only_by_its_own_model():
+    one, other = learner(), learner()
+    assert teach(one, 4) == 0.5
+    assert teach(one, 4, y=False) is None
+    assert teach(one, 5, model="returns_in_day") is None
+    assert (one.version, one.next_offset) == ("bayesian_logistic-5", 6)
+    teach(other, 4)
+    assert one.model.checkpoint() == other.model.checkpoint()
+    one.pass_over(6)
+    assert (one.version, one.next_offset) == ("bayesian_logistic-5", 7)
 
 
 def test_a_refusal_tells_no_values():
     secret = orjson.dumps(EXAMPLE | {"x": {"attribute:name": ["Jane"]}})
     with pytest.raises(ValueError, match="no training example") as error:
-        learner().learn(secret, 0)
+        decoded(secret)
     assert "Jane" not in str(error.value)
 
 
 def test_no_example_outweighs_a_million():
     heavy = learner()
-    heavy.learn(orjson.dumps(EXAMPLE | {"weight": 1e308, "x": {"count:a": 1e308}}), 0)
-    heavy.learn(orjson.dumps(EXAMPLE | {"weight": 1e308, "y": False}), 1)
-    assert b"null" not in (heavy.checkpoint().value or b"")
+    teach(heavy, 0, weight=1e308, x={"count:a": 1e308})
+    teach(heavy, 1, weight=1e308, y=False)
+    assert b"null" not in orjson.dumps(heavy.model.checkpoint())
 
 
-@pytest.mark.parametrize("missing", ["state", "next_offset", "model"])
+@pytest.mark.parametrize("missing", ["state", "next_offset", "model", "kind"])
 def test_a_checkpoint_that_lacks_something_is_refused(missing):
     document = orjson.loads(learner().checkpoint().value or b"")
     del document[missing]
     with pytest.raises(ValueError, match=missing):
-        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+        restored(orjson.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -64,20 +76,20 @@ def test_a_checkpoint_that_lacks_something_is_refused(missing):
     ],
 )  # fmt: skip
 def test_a_logistic_checkpoint_with_a_broken_field_names_it(field, value):
-    document = orjson.loads(learner(build_logistic).checkpoint().value or b"")
+    document = orjson.loads(learner("logistic").checkpoint().value or b"")
     document["state"][field] = value
     with pytest.raises(ValueError, match=field):
-        Learner.restore(P_CONVERT, orjson.dumps(document), build_logistic)
+        restored(orjson.dumps(document))
 
 
 def test_real_numbers_that_a_checkpoint_has_as_huge_integers_are_written_again():
-    learned = learner(build_logistic)
-    learned.learn(orjson.dumps(EXAMPLE), 0)
+    learned = learner("logistic")
+    teach(learned)
     document = orjson.loads(learned.checkpoint().value or b"")
     document["state"]["vars"]["age"] = 2**64 - 1
-    restored = Learner.restore(P_CONVERT, orjson.dumps(document), build_logistic)
-    restored.learn(orjson.dumps(EXAMPLE), 1)
-    assert orjson.loads(restored.checkpoint().value or b"")["state"]["vars"]["age"] > 1e18
+    again = restored(orjson.dumps(document))
+    teach(again, 1)
+    assert orjson.loads(again.checkpoint().value or b"")["state"]["vars"]["age"] > 1e18
 
 
 @pytest.mark.parametrize(
@@ -94,22 +106,22 @@ def test_a_bayesian_checkpoint_with_a_broken_field_is_refused(field, value):
     document = orjson.loads(learner().checkpoint().value or b"")
     document["state"][field] = value
     with pytest.raises(ModelFormatError, match=field):
-        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+        restored(orjson.dumps(document))
 
 
 def test_a_checkpoint_of_another_kind_of_model_is_refused():
-    checkpoint = learner(build_logistic).checkpoint().value
+    document = orjson.loads(learner("logistic").checkpoint().value or b"")
     with pytest.raises(ModelFormatError, match="learned anew"):
-        Learner.restore(P_CONVERT, checkpoint, build_model)
+        restored(orjson.dumps(document | {"kind": "bayesian_logistic"}))
 
 
 def test_weights_are_relative_also_after_a_restart():
     def taught(weights, restart_after=None):
         one = learner()
         for offset, weight in enumerate(weights):
-            one.learn(orjson.dumps(EXAMPLE | {"weight": weight, "y": offset % 3 == 0}), offset)
+            teach(one, offset, weight=weight, y=offset % 3 == 0)
             if offset == restart_after:
-                one = Learner.restore(P_CONVERT, one.checkpoint().value, build_model)
+                one = restored(one.checkpoint().value)
         return orjson.loads(one.checkpoint().value or b"")["state"]
 
     weights = [1.0, 4.0, 2.0, 90.0, 1.0, 7.0]
@@ -120,4 +132,4 @@ def test_weights_are_relative_also_after_a_restart():
 def test_a_checkpoint_at_an_offset_that_no_log_has_is_refused():
     document = orjson.loads(learner().checkpoint().value or b"") | {"next_offset": 2**63}
     with pytest.raises(ValueError, match="checkpoint is broken"):
-        Learner.restore(P_CONVERT, orjson.dumps(document), build_model)
+        restored(orjson.dumps(document))

@@ -1,0 +1,96 @@
+"""Champion and challengers: all learn the same examples, one serves, another may take over."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from online_models.challenge import Challenge, loss_of
+from schemas.learning import ModelCheckpoint, TrainingExample
+from stream.lead.learner import Builder, Learner
+from stream.lead.outputs import Output
+
+
+@dataclass(slots=True)
+class Contestant:
+    """A learner and, for a challenger, how it stands against the champion."""
+
+    learner: Learner
+    challenge: Challenge
+
+
+class Contest:
+    """The models that predict the same thing.
+
+    Parameters
+    ----------
+    name
+        What is predicted: ``p_convert``.
+    learners
+        The contestants, of different kinds.
+    champion
+        The kind that serves.
+    """
+
+    def __init__(self, name: str, learners: Iterable[Learner], champion: str) -> None:
+        self.name = name
+        self.contestants = {one.kind: Contestant(one, Challenge()) for one in learners}
+        self.champion = champion
+
+    @property
+    def learner(self) -> Learner:
+        """The champion's learner."""
+        return self.contestants[self.champion].learner
+
+    @property
+    def next_offset(self) -> int:
+        """The first example that some contestant has not learned."""
+        return min(one.learner.next_offset for one in self.contestants.values())
+
+    def resume(self, checkpoint: ModelCheckpoint, build: Builder) -> None:
+        """Let a contestant go on from its checkpoint; raises ValueError if it does not fit."""
+        learner = Learner.restore(checkpoint, build)
+        challenge = Challenge()
+        if checkpoint.champion == self.champion and checkpoint.challenge is not None:
+            challenge = Challenge.restore(checkpoint.challenge)
+        self.contestants[checkpoint.kind] = Contestant(learner, challenge)
+
+    def learn(self, example: TrainingExample, offset: int) -> dict[str, float]:
+        """Have all learn an example; return what each predicted of it just before, by kind."""
+        predicted: dict[str, float] = {}
+        for kind, one in self.contestants.items():
+            p = one.learner.learn(example, offset)
+            if p is not None:
+                predicted[kind] = p
+        best = predicted.get(self.champion)
+        if best is not None and len(predicted) > 1:
+            loss = loss_of(example.y, best)
+            for kind, p in predicted.items():
+                if kind != self.champion:
+                    self.contestants[kind].challenge.add(loss, loss_of(example.y, p))
+        return predicted
+
+    def pass_over(self, offset: int) -> None:
+        """Count a record as done that taught nothing."""
+        for one in self.contestants.values():
+            one.learner.pass_over(offset)
+
+    def winner(self) -> str | None:
+        """Return the challenger that has won by most; None while the champion holds."""
+        won = [
+            (one.challenge.least_advantage, kind)
+            for kind, one in self.contestants.items()
+            if one.challenge.is_won
+        ]
+        return max(won)[1] if won else None
+
+    def promote(self, kind: str) -> None:
+        """Make a contestant the champion; all challenges begin anew."""
+        self.champion = kind
+        for one in self.contestants.values():
+            one.challenge = Challenge()
+
+    def checkpoints(self) -> list[Output]:
+        """Return the records that a restart goes on from, one a contestant."""
+        return [
+            one.learner.checkpoint(champion=self.champion, challenge=one.challenge.checkpoint())
+            for one in self.contestants.values()
+        ]
