@@ -11,7 +11,7 @@ LARGEST = 1e100
 LARGEST_WEIGHT = 1e6
 """An example stands for no more than this many like it."""
 
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 Weight = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 NotNegative = Annotated[float, Field(ge=0.0)]
@@ -38,7 +38,7 @@ class ModelLibraryError(ModelFormatError):
     reason = "library"
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Snapshot(TypedDict):
     """What predicting needs of a linear model."""
 
@@ -49,7 +49,7 @@ class Snapshot(TypedDict):
     plain: dict[str, Weight]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Checkpoint(TypedDict):
     """The whole state of a linear model that learns."""
 
@@ -77,7 +77,21 @@ CurveState = Annotated[
 ]
 
 
-@with_config(_STRICT)
+Pair = Annotated[list[Weight], Field(min_length=2, max_length=2)]
+Knots = Annotated[list[Weight], Field(min_length=1, max_length=100)]
+
+
+@with_config(STRICT)
+class UncertaintySnapshot(TypedDict):
+    """What the variance of log-odds needs, where not all covariances are at hand."""
+
+    lacking: NotNegative
+    plain: dict[str, Pair]
+    curves: dict[str, Knots]
+    unknown: NotNegative
+
+
+@with_config(STRICT)
 class CurvesSnapshot(TypedDict):
     """What predicting needs of a model that is a sum of curves."""
 
@@ -86,9 +100,10 @@ class CurvesSnapshot(TypedDict):
     intercept: Weight
     plain: dict[str, Weight]
     curves: dict[str, Curve]
+    uncertainty: UncertaintySnapshot
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class BayesianCheckpoint(TypedDict):
     """The whole state of a Bayesian model that learns."""
 
@@ -99,6 +114,9 @@ class BayesianCheckpoint(TypedDict):
     weights: list[Weight]
     covariance: str
     calibration: Annotated[list[Weight], Field(min_length=4, max_length=4)]
+    uncertainty: Annotated[
+        tuple[NotNegative, NotNegative, list[Weight], Count], Field(strict=False)
+    ]
     alone: dict[str, Annotated[list[Weight], Field(min_length=2, max_length=2)]]
     curves: dict[str, CurveState]
 
@@ -133,29 +151,45 @@ def checked_snapshot(state: Any) -> Snapshot:
     ModelFormatError
         If it is not all that it must be; the message names the field.
     """
-    checked: Snapshot = _checked(_SNAPSHOT, state, "snapshot")
+    checked: Snapshot = validated(_SNAPSHOT, state, "snapshot")
     return checked
 
 
 def checked_curves(state: Any) -> CurvesSnapshot:
     """Return a snapshot of curves as its types have it; raises as ``checked_snapshot`` does."""
-    checked: CurvesSnapshot = _checked(_CURVES, state, "snapshot")
+    checked: CurvesSnapshot = validated(_CURVES, state, "snapshot")
     return checked
 
 
 def checked_bayesian(state: Any) -> BayesianCheckpoint:
     """Return a Bayesian checkpoint as its types have it; raises as ``checked_snapshot`` does."""
-    checked: BayesianCheckpoint = _checked(_BAYESIAN, state, "checkpoint")
+    checked: BayesianCheckpoint = validated(_BAYESIAN, state, "checkpoint")
     return checked
 
 
 def checked_checkpoint(state: Any) -> Checkpoint:
     """Return a checkpoint as its types have it; raises as ``checked_snapshot`` does."""
-    checked: Checkpoint = _checked(_CHECKPOINT, state, "checkpoint")
+    checked: Checkpoint = validated(_CHECKPOINT, state, "checkpoint")
     return checked
 
 
-def _checked(adapter: TypeAdapter[Any], state: Any, what: str) -> Any:
+def validated(adapter: TypeAdapter[Any], state: Any, what: str) -> Any:
+    """Return a stored state as its types have it.
+
+    Parameters
+    ----------
+    adapter
+        The types.
+    state
+        Any JSON.
+    what
+        What the state is, for the message.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is not all that it must be; the message names the field.
+    """
     try:
         return adapter.validate_python(state)
     except ValidationError as error:

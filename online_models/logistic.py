@@ -45,6 +45,8 @@ class OnlineLogisticRegression:
         Ridge penalty per example.
     max_features
         Features beyond this many are ignored, so that ids in a text field cannot fill the memory.
+    regression
+        River's, with an optimizer and a loss of its own, in place of ``learning_rate`` and ``l2``.
 
     Examples
     --------
@@ -59,7 +61,11 @@ class OnlineLogisticRegression:
     """
 
     def __init__(
-        self, learning_rate: float = 0.1, l2: float = 0.0, max_features: int = 20_000
+        self,
+        learning_rate: float = 0.1,
+        l2: float = 0.0,
+        max_features: int = 20_000,
+        regression: linear_model.LogisticRegression | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.l2 = l2
@@ -68,7 +74,7 @@ class OnlineLogisticRegression:
         self.negatives = 0
         self.ignored_features = 0
         self._scaler = preprocessing.StandardScaler()
-        self._regression = linear_model.LogisticRegression(
+        self._regression = regression or linear_model.LogisticRegression(
             optimizer=optim.AdaGrad(learning_rate), l2=l2
         )
 
@@ -87,7 +93,7 @@ class OnlineLogisticRegression:
             numeric[name] = _finite(value)
         self._scaler.learn_one(numeric)
         z = self._transform(x)
-        known = self._regression.optimizer.g2  # has each weight's name; `weights` copies them all
+        known = self._regression._weights  # `weights` copies them all
         if len(known) + len(z) > self.max_features:
             kept = {k: v for k, v in z.items() if k in known}
             self.ignored_features += len(z) - len(kept)
@@ -101,6 +107,29 @@ class OnlineLogisticRegression:
     def predict_proba_one(self, x: Features) -> float:
         """Return the probability of True."""
         return float(self._regression.predict_proba_one(self._transform(x)).get(True, 0.5))
+
+    def margin(self, x: Features) -> float:
+        """Return the weighted sum: the log-odds, where the loss is logistic."""
+        return float(self._regression._raw_dot_one(self._transform(x)))
+
+    def widen(self, share: float = 0.9) -> None:
+        """Doubt what was learned, so that it is soon learned anew where it no longer holds.
+
+        Weights shrink by that share; so do AdaGrad's sums, which makes steps longer. At 1 all but
+        the scaling and the intercept (how many convert) is learned anew.
+
+        Raises
+        ------
+        ValueError
+            If the share is not from 0 to 1.
+        """
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"share is {share!r}: it must be from 0 to 1")
+        weights, squares = self._regression._weights, self._squares()
+        for name in list(weights):
+            weights[name] *= 1.0 - share
+        for name in squares:
+            squares[name] *= 1.0 - share
 
     def snapshot(self) -> dict[str, Any]:
         """Return weights with the scaling they stand for; zero weights are left out.
@@ -143,7 +172,7 @@ class OnlineLogisticRegression:
             "counts": dict(self._scaler.counts),
             "weights": dict(self._regression.weights),
             "intercept": float(self._regression.intercept),
-            "squares": {k: float(v) for k, v in optimizer.g2.items()},
+            "squares": {k: float(v) for k, v in self._squares().items()},
             "iterations": optimizer.n_iterations,
         }
 
@@ -167,9 +196,14 @@ class OnlineLogisticRegression:
         scaler.counts.update(checked["counts"])
         regression.intercept = checked["intercept"]
         regression._weights.update(checked["weights"])
-        regression.optimizer.g2.update(checked["squares"])
+        model._squares().update(checked["squares"])
         regression.optimizer.n_iterations = checked["iterations"]
         return model
+
+    def _squares(self) -> dict[str, float]:
+        """Return AdaGrad's sums; other optimizers have none."""
+        squares: dict[str, float] = getattr(self._regression.optimizer, "g2", {})
+        return squares
 
     def _transform(self, x: Features) -> dict[str, float]:
         z: dict[str, float] = {}

@@ -7,6 +7,7 @@ import gzip
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,18 @@ EXAMPLE = {
     "y": True, "weight": 1.0, "p_convert": 0.2, "occurred_at": "2026-01-01T00:00:00Z",
     "labelled_at": "2026-02-01T00:00:00Z",
 }  # fmt: skip
+
+
+@cache
+def stored_models(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a snapshot and a checkpoint of a model that has learned a little."""
+    learner = Learner(P_CONVERT, kind, build_model)
+    for offset in range(4):
+        example = EXAMPLE | {"y": offset % 2 == 0, "x": {**EXAMPLE["x"], "age": 1.0 * offset}}
+        learner.learn(decoded(orjson.dumps(example)), offset)
+    snapshot = orjson.loads(learner.snapshot().value or b"")
+    return snapshot | {"version": VERSION}, orjson.loads(learner.checkpoint().value or b"")
+
 
 STORE = SnapshotStore()
 STORE.put(f"{P_CONVERT}/{VERSION}", orjson.dumps(SNAPSHOT))
@@ -222,7 +235,9 @@ def check_snapshot_record(value: bytes, *, role: bool = False) -> str:
 def check_checkpoint(value: bytes) -> str:
     """Restore a learner, and let it go on."""
     try:
-        learner = Learner.restore(decoded_checkpoint(value), build_model)
+        checkpoint = decoded_checkpoint(value)
+        learner = Learner(checkpoint.model, checkpoint.kind, build_model)
+        learner.resume(checkpoint)
     except ValueError as error:
         _is_short(error)
         return "refused"
@@ -235,7 +250,7 @@ def check_checkpoint(value: bytes) -> str:
 def check_examples(values: Iterable[bytes]) -> Counter[str]:
     """Learn from records; the model that comes of it can be published and restored."""
     outcomes: Counter[str] = Counter()
-    learner = Learner(P_CONVERT, KIND, build_model(KIND))
+    learner = Learner(P_CONVERT, KIND, build_model)
     for offset, value in enumerate([orjson.dumps(EXAMPLE), *values]):
         try:
             learned = learner.learn(decoded(value), offset)
@@ -245,7 +260,8 @@ def check_examples(values: Iterable[bytes]) -> Counter[str]:
             learner.pass_over(offset)
             outcomes["refused"] += 1
         assert learner.next_offset == offset + 1
-    Learner.restore(decoded_checkpoint(learner.checkpoint().value or b""), build_model)
+    again = Learner(P_CONVERT, KIND, build_model)
+    again.resume(decoded_checkpoint(learner.checkpoint().value or b""))
     store = SnapshotStore()
     snapshot = learner.snapshot()
     store.put(snapshot.key.decode(), snapshot.value)

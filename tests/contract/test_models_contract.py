@@ -9,12 +9,34 @@ from typing import Any
 import orjson
 import pytest
 
+from online_models.ad_predictor import AdPredictor
 from online_models.bayesian_logistic import BayesianLogisticRegression
+from online_models.catalogue import build_scorer
+from online_models.ensemble import Ensemble
 from online_models.formats import ModelFormatError
-from online_models.catalogue import KINDS, build_scorer
+from online_models.linear_svm import LinearSvm
 from online_models.logistic import OnlineLogisticRegression
+from online_models.neural import NeuralPropensity
+from online_models.river_models import AdaptiveForest, HoeffdingTree, NaiveBayes
+from online_models.variants import HashedLogisticRegression, PairedLogisticRegression
 
-MODELS = [OnlineLogisticRegression, BayesianLogisticRegression]
+MODELS = [
+    OnlineLogisticRegression,
+    BayesianLogisticRegression,
+    HashedLogisticRegression,
+    PairedLogisticRegression,
+    AdPredictor,
+    Ensemble,
+    NeuralPropensity,
+    NaiveBayes,
+    HoeffdingTree,
+    AdaptiveForest,
+    LinearSvm,
+]
+
+
+LARGEST_CHECKPOINT_BYTES = {AdaptiveForest: 500_000}
+"""Of 50 features; 20,000 where a model is one set of weights."""
 
 
 @pytest.fixture(params=MODELS, ids=lambda m: m.__name__)
@@ -144,7 +166,7 @@ def test_features_are_bounded_whatever_senders_think_of(build):
         model.learn_one(x, n % 3 == 0)
     checkpoint = model.checkpoint()
     assert all(len(part) <= 50 for part in checkpoint.values() if isinstance(part, dict))
-    assert len(orjson.dumps(checkpoint)) < 20_000
+    assert len(orjson.dumps(checkpoint)) < LARGEST_CHECKPOINT_BYTES.get(build, 20_000)
 
 
 @pytest.mark.parametrize("huge", [1e308, -1e308, 1e200, math.inf, math.nan])
@@ -153,8 +175,8 @@ def test_a_number_without_measure_does_not_undo_the_model(build, huge):
     for name in ("age", "count_1d:page_view", "fresh"):
         model.learn_one({name: huge}, True)
         model.learn_one({name: -huge}, False)
-    for document in (model.checkpoint(), model.snapshot()):
-        assert b"null" not in orjson.dumps(document)
+    build.restore(through_json(model.checkpoint()))  # refuses what is no finite number
+    build_scorer("p_convert", "1", through_json(model.snapshot()))
     assert 0.0 <= model.predict_proba_one(examples(1)[0][0]) <= 1.0
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 from decoder_checks import (
     EXAMPLE,
-    KIND,
     PROFILE,
     SERVING,
     SNAPSHOT,
@@ -23,15 +22,14 @@ from decoder_checks import (
     check_state,
     check_stored_state,
     packed,
+    stored_models,
 )
 from lead_stream import DAY_S, LeadStream, event
 
+from online_models.catalogue import KINDS
 from schemas import topics
 from schemas.dead_letters import ReasonCode
-from online_models.catalogue import build_model
-from stream.lead.learner import Learner, decoded
 from stream.lead.stored_form import read_row
-from stream.models import P_CONVERT
 from stream.settings import DEFAULT_RULES
 from tests.fuzz.mutations import SEPARATOR
 
@@ -156,16 +154,15 @@ def _models(data: bytes) -> Counter[str]:
 
 
 def _model_seeds() -> list[bytes]:
-    learner = Learner(P_CONVERT, KIND, build_model(KIND))
     example = orjson.dumps(EXAMPLE)
-    for offset in range(3):
-        learner.learn(decoded(example), offset)
-    checkpoint = learner.checkpoint().value or b""
-    snapshot = learner.snapshot().value or b""
-    return [
-        b"\0" + orjson.dumps(SNAPSHOT), b"\0" + snapshot, b"\1" + orjson.dumps(SERVING),
-        b"\2" + checkpoint, b"\3" + example, SEPARATOR.join([b"\3" + example] * 2),
+    seeds = [
+        b"\0" + orjson.dumps(SNAPSHOT), b"\1" + orjson.dumps(SERVING),
+        b"\3" + example, SEPARATOR.join([b"\3" + example] * 2),
     ]  # fmt: skip
+    for kind in KINDS:
+        snapshot, checkpoint = stored_models(kind)
+        seeds += [b"\0" + orjson.dumps(snapshot), b"\2" + orjson.dumps(checkpoint)]
+    return seeds
 
 
 def _files(data: bytes) -> Counter[str]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import orjson
+import pytest
 from decoder_checks import (
     EXAMPLE,
-    KIND,
     SERVING,
     SNAPSHOT,
     check_checkpoint,
@@ -16,17 +16,16 @@ from decoder_checks import (
     check_snapshot_record,
     check_stored_state,
     packed,
+    stored_models,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lead_stream import LeadStream, event
 
+from online_models.catalogue import KINDS
 from schemas import topics
-from online_models.catalogue import build_model
-from stream.lead.learner import Learner, decoded
 from stream.lead.progress import META_KEY
 from stream.lead.stored_form import decode_document
-from stream.models import P_CONVERT
 
 TOPICS = [topic.name for topic in topics.INPUTS]
 LITERALS = st.sampled_from(
@@ -113,13 +112,6 @@ def _meta() -> list[dict[str, Any]]:
     return [decode_document(stream.changelogs[0][META_KEY])]
 
 
-def _checkpoint() -> dict[str, Any]:
-    learner = Learner(P_CONVERT, KIND, build_model(KIND))
-    learner.learn(decoded(orjson.dumps(EXAMPLE)), 0)
-    document: dict[str, Any] = orjson.loads(learner.checkpoint().value or b"")
-    return document
-
-
 @few
 @given(
     st.lists(
@@ -157,8 +149,10 @@ def _within(document: dict[str, Any]) -> st.SearchStrategy[bytes]:
 
 
 @few
-@given(_within(SNAPSHOT) | LITERAL_OR_JSON)
-def test_snapshots(value):
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+def test_snapshots(kind, data):
+    value = data.draw(_within(SNAPSHOT) | _within(stored_models(kind)[0]) | LITERAL_OR_JSON)
     check_snapshot_record(value)
 
 
@@ -169,8 +163,10 @@ def test_which_version_serves(value):
 
 
 @few
-@given(_within(_checkpoint()) | LITERAL_OR_JSON)
-def test_checkpoints(value):
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.data())
+def test_checkpoints(kind, data):
+    value = data.draw(_within(stored_models(kind)[1]) | LITERAL_OR_JSON)
     check_checkpoint(value)
 
 
