@@ -23,6 +23,15 @@ def is_count(name: str) -> bool:
     return name.startswith(_AS_THEY_ARE)
 
 
+def is_input(name: str) -> bool:
+    """Tell whether a number of this name is learned of: one whose logarithm is beside it is not.
+
+    >>> is_input("attribute:size"), is_input("attribute_log:size")
+    (False, True)
+    """
+    return not name.startswith(_LOGGED_BESIDE)
+
+
 def category(name: str, value: str) -> str:
     """Return the name of a text's category.
 

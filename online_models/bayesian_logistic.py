@@ -12,6 +12,7 @@ from online_models import formats, laplace
 from online_models.axes import inputs_of, knot_name
 from online_models.calibration import SlopeCalibration
 from online_models.protocols import Features
+from online_models.uncertainty import Uncertainty
 
 SNAPSHOT_SCHEMA = 2
 CHECKPOINT_SCHEMA = 2
@@ -85,9 +86,14 @@ class BayesianLogisticRegression:
         self._alone: dict[str, list[float]] = {}
         self._curves: dict[str, _Curve] = {}
         self._calibration = SlopeCalibration()
+        self._uncertainty = Uncertainty()
 
     def learn_one(self, x: Features, y: bool, weight: float = 1.0) -> None:
         """Learn from one labelled vector; a weight stands for that many like it."""
+        self.predict_then_learn_one(x, y, weight)
+
+    def predict_then_learn_one(self, x: Features, y: bool, weight: float = 1.0) -> float:
+        """Learn from one labelled vector; return what was predicted of it just before."""
         weight = min(weight, formats.LARGEST_WEIGHT)
         numbers, values, alone = self._place(x)
         size = len(self._names)
@@ -98,9 +104,11 @@ class BayesianLogisticRegression:
         towards = (covariance[numbers] * values[:, None]).sum(axis=0)
         variance = float((towards[numbers] * values).sum())
         log_odds = float((self._weights[numbers] * values).sum())
+        self._uncertainty.learn_one(numbers, values, np.diagonal(covariance), variance)
         for row, value in alone:
             log_odds += row[0] * value
             variance += row[1] * value * value
+        p = laplace.expit(self._calibration.applied(log_odds))
         self._calibration.learn_one(log_odds, y, weight)
         surprise, certainty = laplace.step(log_odds, variance, y, weight)
         self._weights[:size] += towards * surprise
@@ -114,6 +122,7 @@ class BayesianLogisticRegression:
             self.positives += 1
         else:
             self.negatives += 1
+        return p
 
     def predict_proba_one(self, x: Features) -> float:
         """Return the probability of True."""
@@ -121,6 +130,42 @@ class BayesianLogisticRegression:
         for _, _, name, value in inputs_of(x):
             log_odds += self._weight(name) * value
         return laplace.expit(self._calibration.applied(log_odds))
+
+    def widen(self, share: float = 0.5) -> None:
+        r"""Doubt what was learned, so that it is soon learned anew where it no longer holds.
+
+        With probability ``share`` all weights are as little known as at first. The weights become
+        the one normal distribution that has the mean and covariance of both cases mixed:
+        :math:`(1-s)\mu` and :math:`(1-s)\Sigma + s\Sigma_0 + s(1-s)\mu\mu^T` (collapsing a
+        mixture: Bar-Shalom, Li and Kirubarajan 2001, section 1.4.16). So they become uncertain
+        along what was learned most of all: that it has turned into its opposite costs little to
+        find out. The intercept keeps its mean: how many convert is not forgotten.
+
+        Raises
+        ------
+        ValueError
+            If the share is not from 0 to 1.
+        """
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"share is {share!r}: it must be from 0 to 1")
+        size = len(self._names)
+        learned = self._weights[:size].copy()
+        learned[0] = 0.0
+        prior = np.full(size, self.prior_variance)
+        prior[0] = INTERCEPT_VARIANCE
+        covariance = self._covariance[:size, :size]
+        covariance *= 1.0 - share
+        covariance += share * (1.0 - share) * np.outer(learned, learned)
+        covariance[np.diag_indices(size)] += share * prior
+        self._weights[1:size] *= 1.0 - share
+        for row in self._alone.values():
+            weight, variance = row
+            apart = share * (1.0 - share) * weight * weight
+            row[:] = (
+                (1.0 - share) * weight,
+                ((1.0 - share) * variance + share * self.prior_variance + apart),
+            )
+        self._calibration = SlopeCalibration()
 
     def snapshot(self) -> dict[str, Any]:
         """Return what predicting needs.
@@ -147,6 +192,10 @@ class BayesianLogisticRegression:
                 centre = total / curve.seen
             curves[feature] = [centre, first, [weights.get(k, 0.0) for k in range(first, last + 1)]]
             intercept += centre
+        size = len(self._names)
+        variances = np.diagonal(self._covariance)[:size]
+        alone = {name: row[1] for name, row in self._alone.items()}
+        knots = {feature: curve.knots for feature, curve in self._curves.items()}
         return {
             "schema": SNAPSHOT_SCHEMA,
             "library": LIBRARY,
@@ -155,6 +204,9 @@ class BayesianLogisticRegression:
             "intercept": intercept,
             "plain": plain,
             "curves": curves,
+            "uncertainty": self._uncertainty.snapshot(
+                self._names, variances, alone, knots, slope, self.prior_variance
+            ),
         }
 
     def checkpoint(self) -> dict[str, Any]:
@@ -171,6 +223,7 @@ class BayesianLogisticRegression:
             "weights": self._weights[:size].tolist(),
             "covariance": base64.b64encode(triangle.astype("<f8").tobytes()).decode(),
             "calibration": self._calibration.checkpoint(),
+            "uncertainty": self._uncertainty.checkpoint(size),
             "alone": {name: list(row) for name, row in self._alone.items()},
             "curves": {
                 feature: [curve.seen, [[k, curve.sums[n]] for n, k in curve.knots.items()]]
@@ -196,7 +249,10 @@ class BayesianLogisticRegression:
         model.ignored_features = checked["ignored_features"]
         model._names = {name: number for number, name in enumerate(checked["names"])}
         if (
-            not len(model._names) == len(checked["weights"]) == size
+            not len(model._names)
+            == len(checked["weights"])
+            == len(checked["uncertainty"][2])
+            == size
             or checked["names"][0] != INTERCEPT
         ):
             raise formats.ModelFormatError("checkpoint is broken: names and weights do not agree")
@@ -207,11 +263,16 @@ class BayesianLogisticRegression:
         model._covariance[rows, columns] = triangle
         model._covariance[columns, rows] = triangle
         model._calibration.restore(checked["calibration"])
+        model._uncertainty.restore(checked["uncertainty"])
         model._alone = {name: list(row) for name, row in checked["alone"].items()}
         for feature, (seen, knots) in checked["curves"].items():
             curve = model._curves[feature] = _Curve(seen)
             for knot, total in knots:
                 name = knot_name(feature, knot)
+                if name not in model._names and name not in model._alone:
+                    raise formats.ModelFormatError(
+                        f"checkpoint is broken: curves: {name!r:.60} is not among the names"
+                    )
                 curve.knots[name], curve.sums[name] = knot, total
         return model
 

@@ -136,3 +136,66 @@ def test_a_weight_stands_for_that_many_examples():
     assert once.predict_proba_one({"last": "demo"}) == pytest.approx(
         often.predict_proba_one({"last": "demo"}), abs=0.06
     )
+
+
+def test_what_turned_round_is_learned_sooner_by_a_model_that_was_widened():
+    turned = [(x, not y) for x, y in visits(200, seed=5)]
+    held_out = [(x, not y) for x, y in visits(300, seed=6)]
+    as_it_was, widened = taught(), taught()
+    widened.widen()
+    for model in (as_it_was, widened):
+        for x, y in turned:
+            model.learn_one(x, y)
+    assert log_loss(widened, held_out) < log_loss(as_it_was, held_out) - 0.1
+
+
+def test_widening_costs_little_where_nothing_changed():
+    held_out = list(visits(300, seed=6))
+    as_it_was, widened = taught(), taught()
+    widened.widen()
+    for model in (as_it_was, widened):
+        for x, y in visits(200, seed=5):
+            model.learn_one(x, y)
+    assert log_loss(widened, held_out) < 1.05 * log_loss(as_it_was, held_out)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_widening_mixes_what_is_known_with_what_was_at_first(share):
+    model = taught(400, max_together=6)  # some are learned each on its own
+    before = BayesianLogisticRegression.restore(model.checkpoint(), max_together=6)
+    model.widen(share)
+    size = len(model._names)
+    # The mixture, by its definition: in each case a mean and second moments about nothing.
+    mean = before._weights[:size].copy()
+    mean[0] = 0.0
+    prior = np.diag([INTERCEPT_VARIANCE] + [model.prior_variance] * (size - 1))
+    moments = (1 - share) * (
+        before._covariance[:size, :size] + np.outer(mean, mean)
+    ) + share * prior
+    expected = moments - np.outer((1 - share) * mean, (1 - share) * mean)
+    assert model._covariance[:size, :size] == pytest.approx(expected, abs=1e-12)
+    assert model._weights[1:size] == pytest.approx((1 - share) * mean[1:])
+    assert model._weights[0] == before._weights[0]
+    assert model._alone
+    for name, (weight, variance) in model._alone.items():
+        was, spread = before._alone[name]
+        second = (1 - share) * (spread + was * was) + share * model.prior_variance
+        assert weight == pytest.approx((1 - share) * was)
+        assert variance == pytest.approx(second - weight * weight)
+
+
+def test_a_widened_model_goes_on_from_its_checkpoint_to_the_bit():
+    model = taught(300)
+    model.widen(0.3)
+    assert (model._covariance == model._covariance.T).all()
+    restored = BayesianLogisticRegression.restore(orjson.loads(orjson.dumps(model.checkpoint())))
+    for x, y in visits(100, seed=8):
+        model.learn_one(x, y)
+        restored.learn_one(x, y)
+    assert orjson.dumps(restored.checkpoint()) == orjson.dumps(model.checkpoint())
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
+def test_no_other_share_than_of_one_is_doubted(share):
+    with pytest.raises(ValueError, match="share is"):
+        BayesianLogisticRegression().widen(share)

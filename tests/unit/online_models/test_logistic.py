@@ -70,3 +70,41 @@ def test_features_beyond_the_bound_are_counted_as_ignored():
         model.learn_one({"id": f"visitor {n}"}, n % 2 == 0)
     assert model.ignored_features == 15
     assert len(model.checkpoint()["weights"]) == 5
+
+
+def test_what_turned_round_is_learned_sooner_by_a_model_that_was_widened():
+    as_it_was, widened = learned(), learned()
+    widened.widen()
+    for n in range(100):
+        y = n % 3 == 0
+        for model in (as_it_was, widened):
+            model.learn_one({"n": 0.0 if y else 3.0, "text": "no" if y else "yes"}, y)
+    turned = {"n": 3.0, "text": "yes"}
+    assert widened.predict_proba_one(turned) < 0.2 < as_it_was.predict_proba_one(turned)
+
+
+def test_widening_fades_weights_and_what_slows_their_steps():
+    model, before = learned(), learned().checkpoint()
+    model.widen(0.75)
+    after = model.checkpoint()
+    for part in ("weights", "squares"):
+        assert after[part] == pytest.approx({k: 0.25 * v for k, v in before[part].items()})
+    kept = set(before) - {"weights", "squares"}
+    assert {k: after[k] for k in kept} == {k: before[k] for k in kept}
+
+
+def test_a_widened_model_goes_on_from_its_checkpoint_to_the_bit():
+    model = learned()
+    model.widen(1.0)
+    restored = OnlineLogisticRegression.restore(model.checkpoint())
+    for n in range(50):
+        x = {"n": n % 5, "text": "yes" if n % 2 else "no"}
+        model.learn_one(x, n % 3 == 0)
+        restored.learn_one(x, n % 3 == 0)
+    assert restored.checkpoint() == model.checkpoint()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_no_other_share_than_of_one_is_doubted(share):
+    with pytest.raises(ValueError, match="share is"):
+        OnlineLogisticRegression().widen(share)
