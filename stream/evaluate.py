@@ -2,24 +2,37 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
+from online_models.catalogue import build_model
 from schemas import topics
 from schemas.dead_letters import DeadLetter
+from stream.evaluated_fairness import EvaluatedFairness
+from stream.evaluated_models import EvaluatedModel, Scores
+from stream.evaluated_tasks import EvaluatedTasks
+from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.labels import WON
-from stream.lead.learner import Learner
-from stream.lead.outputs import Origin, Output
+from stream.lead.learner import Learner, decoded
+from stream.lead.outputs import Origin, Output, rfc3339
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
-from stream.models import P_CONVERT, SnapshotStore, build_model
+from stream.lead.scoring import Scored
+from stream.lead.tiers import tier_of
+from stream.models import P_CONVERT, SnapshotStore
 from stream.quality import ScoredLead, quality
-from stream.settings import ModelKind
+from stream.scored_rows import ScoredRow, Watch, WatchedPartition
 
-SNAPSHOT_EVERY_EXAMPLES = 20
 REFUSED_SHOWN = 5
+VECTORS_KEPT = 1_000
+"""Of all that were scored, a uniform sample of so many is explained at the end."""
+
+CHAMPION = "bayesian_logistic"
+SERVED, RULES = "as served", "rules"
+"""What goes out, champion and rules together; and the rules alone: named beside kinds of models."""
 
 
 @dataclass(slots=True)
@@ -44,8 +57,10 @@ class OfflineStream:
         The secret that email addresses are hashed with.
     received_s
         The receiver's clock, epoch seconds: events beyond it are from the future.
-    model
-        What learns.
+    kinds
+        What learns: the champion, which scores go by, and challengers.
+    watch
+        Is shown each score as it is made.
     """
 
     def __init__(
@@ -53,11 +68,21 @@ class OfflineStream:
         house: House,
         email_key: bytes,
         received_s: float,
-        model: ModelKind = "bayesian_logistic",
+        kinds: Sequence[str] = (CHAMPION,),
+        watch: Watch | None = None,
     ) -> None:
         self.store = SnapshotStore()
-        self.partition = Partition(house, self.store)
-        self.learner = Learner(P_CONVERT, build_model(None, model))
+        self.partition = (
+            Partition(house, self.store)
+            if watch is None
+            else WatchedPartition(house, self.store, watch)
+        )
+        self.models = {
+            kind: EvaluatedModel(Learner(P_CONVERT, kind, build_model), house) for kind in kinds
+        }
+        self.champion = self.models[kinds[0]]
+        versions = self.partition.progress.versions
+        self.tasks = EvaluatedTasks(house, kinds[0], self.store, versions)
         self.outcomes: Counter[str] = Counter()
         self.outputs: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -105,16 +130,30 @@ class OfflineStream:
         elif output.topic == topics.LEAD_FORWARDS.name:
             waiting.append((output.topic, output.key, output.value))
         elif output.topic == topics.TRAINING_EXAMPLES.name:
-            self.learner.learn(output.value or b"", self._examples)
-            self._examples += 1
-            if self._examples % SNAPSHOT_EVERY_EXAMPLES == 0:
+            self._learn(output.value or b"")
+
+    def _learn(self, value: bytes) -> None:
+        example, offset = decoded(value), self._examples
+        self._examples += 1
+        if example.model != P_CONVERT:
+            self.tasks.learn(example, offset)
+            return
+        for model in self.models.values():
+            if not model.learn(example, offset):
+                continue
+            if model is self.champion:
                 self._publish()
+            else:
+                model.publish()
 
     def _publish(self) -> None:
-        former = self.store.serving(P_CONVERT)
-        for record in self.learner.snapshot():
-            self.store.put(record.key.decode(), record.value)
-        self.partition.progress.versions[P_CONVERT] = self.learner.version
+        """Let the champion's newest version serve, as the log would say it."""
+        versions = self.partition.progress.versions
+        former, learner = versions.get(P_CONVERT), self.champion.learner
+        record = learner.snapshot()
+        self.store.put(record.key.decode(), record.value)
+        versions[P_CONVERT] = learner.version
+        self.champion.scorer = self.store.scorer(P_CONVERT, learner.version)
         if former is not None:
             self.store.put(f"{P_CONVERT}/{former}", None)
 
@@ -126,60 +165,146 @@ class OfflineStream:
         self.partition.apply(entry)
 
 
+class Evaluation:
+    """Events scored before their leads' outcomes are known, by models, by rules and by the blend.
+
+    Every prediction was made before its label: a lead's outcome reaches the models only when its
+    event arrives. Predictions after a lead's first outcome are left out, and so are leads without
+    one, which are counted.
+
+    Parameters
+    ----------
+    house, email_key, received_s, kinds
+        As of ``OfflineStream``.
+    watch
+        Is shown each score that counts; what became of its lead is in ``won`` in the end.
+
+    Attributes
+    ----------
+    won
+        Lead -> whether it has won, None while that is not known; in the order of first scores.
+    first_at_s
+        When each lead's first event occurred, epoch seconds.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        email_key: bytes,
+        received_s: float,
+        kinds: Sequence[str] = (CHAMPION,),
+        watch: Watch | None = None,
+    ) -> None:
+        self.stream = OfflineStream(house, email_key, received_s, kinds, self._see)
+        self.won: dict[str, bool | None] = {}
+        self.first_at_s: dict[str, float] = {}
+        self._house = house
+        self._watch = watch
+        self._fairness = EvaluatedFairness(house)
+        self._served, self._by_rules = Scores(), Scores()
+        self._seen: list[tuple[ScoredRow, list[Scored]]] = []
+        self._vectors: list[Features] = []
+        self._rows = 0
+        self._random = Random(0)  # noqa: S311 - repeatable, not secret
+        self._events = 0
+        self._elapsed_s = 0.0
+
+    def take_in(self, lines: Iterable[tuple[str, bytes]]) -> None:
+        """Take in events, topic and value of each, in the order of arrival."""
+        started_s = time.perf_counter()
+        for topic, value in lines:
+            self._events += 1
+            self.stream.feed(topic, value)
+            for row, by_models in self._seen:
+                self._settle(row, by_models)
+            self._seen.clear()
+        self._elapsed_s += time.perf_counter() - started_s
+
+    def leads(self) -> dict[str, list[ScoredLead]]:
+        """Return what was scored, by the blend as it went out, each model, and the rules alone."""
+        models = {kind: model.scores for kind, model in self.stream.models.items()}
+        ways = {SERVED: self._served, **models, RULES: self._by_rules}
+        return {name: scores.leads(self.won) for name, scores in ways.items()}
+
+    def report(self) -> dict[str, Any]:
+        """Return counts, speeds, and what ``stream.quality`` makes of the scores.
+
+        What stands on top is of the scores as they went out; ``models`` has the same of each model
+        without the rules, with what ``EvaluatedModel.figures`` says, and of the rules alone.
+        ``tasks``: what is learned beside ``p_convert``, each example predicted before its label.
+        ``fairness`` is there where attributes are declared for it.
+        """
+        stream, leads = self.stream, self.leads()
+        decided = [lead.won for lead in leads[SERVED] if lead.won is not None and lead.p]
+        first_at_s = min(self.first_at_s.values(), default=None)
+        models: dict[str, Any] = {
+            kind: {**quality(leads[kind]), **model.figures(self._vectors)}
+            for kind, model in stream.models.items()
+        }
+        fairness = {"fairness": self._fairness.report(self.won)} if self._fairness.is_asked else {}
+        return {
+            "events": self._events,
+            "leads": len(self.won),
+            "decided": len(decided),
+            "undecided": len(self.won) - len(decided),
+            "positives": sum(decided),
+            "first_event_at": None if first_at_s is None else rfc3339(first_at_s),
+            "last_event_at": None if first_at_s is None else rfc3339(stream.partition.now_s),
+            "dead_letters": stream.outputs[topics.DEAD_LETTERS.name],
+            "dead_letters_by_reason": dict(stream.reasons.most_common()),
+            "first_dead_letters": stream.refused,
+            "examples_learned": stream.champion.examples,
+            **quality(leads[SERVED]),
+            "models": {**models, RULES: quality(leads[RULES])},
+            "tasks": stream.tasks.report(),
+            **fairness,
+            "events_per_s": round(self._events / self._elapsed_s, 1) if self._elapsed_s else None,
+        }
+
+    def _see(self, row: ScoredRow) -> None:
+        """Have the models score what was scored just now, before they learn of it."""
+        if self.won.setdefault(row.lead, None) is None:
+            self.first_at_s.setdefault(row.lead, row.first_at_s)
+            models = self.stream.models.values()
+            self._seen.append((row, [model.score(row.x) for model in models]))
+
+    def _settle(self, row: ScoredRow, by_models: list[Scored]) -> None:
+        lead = row.lead
+        if self.won[lead] is not None:
+            return
+        state = self.stream.partition.leads.get(lead)
+        if state is not None and state.outcome is not None:
+            # This very event was the outcome: what was scored with it knows the label.
+            self.won[lead] = state.outcome == WON
+            return
+        self._served.add(lead, row.p, row.tier)
+        for model, scored in zip(self.stream.models.values(), by_models, strict=True):
+            model.scores.add(lead, scored.p_convert, model.tier(scored, lead))
+        tier = tier_of(row.by_rules.score, self._by_rules.former_tier(lead), self._house)
+        self._by_rules.add(lead, row.by_rules.p_convert, tier)
+        self._keep(row.x)
+        if self._fairness.is_asked:
+            self._fairness.add(row, state)
+        if self._watch is not None:
+            self._watch(row)
+
+    def _keep(self, x: Features) -> None:
+        """Keep a uniform sample (Vitter 1985, algorithm R) of the vectors."""
+        self._rows += 1
+        if len(self._vectors) < VECTORS_KEPT:
+            self._vectors.append(x)
+        elif (slot := self._random.randrange(self._rows)) < VECTORS_KEPT:
+            self._vectors[slot] = x
+
+
 def evaluate(
     lines: Iterable[tuple[str, bytes]],
     house: House,
     email_key: bytes,
     received_s: float,
-    model: ModelKind = "bayesian_logistic",
+    kinds: Sequence[str] = (CHAMPION,),
 ) -> dict[str, Any]:
-    """Score every event before its lead's outcome is known, and compare.
-
-    Every prediction was made before its label: a lead's outcome reaches the model only
-    when its event arrives. Predictions after a lead's first outcome are left out, and so
-    are leads without one, which are counted.
-
-    Parameters
-    ----------
-    lines
-        Topic and value of each event, in the order of arrival.
-    model
-        What learns.
-
-    Returns
-    -------
-    dict
-        Counts, ``events_per_s``, and what ``stream.quality`` makes of the scores.
-    """
-    stream = OfflineStream(house, email_key, received_s, model)
-    leads: dict[str, ScoredLead] = {}
-    events = 0
-    started_s = time.perf_counter()
-    for topic, value in lines:
-        events += 1
-        for address, p_convert in stream.feed(topic, value):
-            lead = leads.setdefault(address, ScoredLead(None, [], []))
-            if lead.won is not None:
-                continue
-            state = stream.partition.leads.get(address)
-            if state is not None and state.outcome is not None:
-                # This very event was the outcome: what was scored with it knows the label.
-                leads[address] = ScoredLead(state.outcome == WON, lead.p, lead.tiers)
-            else:
-                lead.p.append(p_convert)
-                lead.tiers.append("" if state is None else str(state.tier))
-    elapsed_s = time.perf_counter() - started_s
-    decided = [lead.won for lead in leads.values() if lead.won is not None and lead.p]
-    return {
-        "events": events,
-        "leads": len(leads),
-        "decided": len(decided),
-        "undecided": len(leads) - len(decided),
-        "positives": sum(decided),
-        "dead_letters": stream.outputs[topics.DEAD_LETTERS.name],
-        "dead_letters_by_reason": dict(stream.reasons.most_common()),
-        "first_dead_letters": stream.refused,
-        "examples_learned": stream.learner.next_offset,
-        **quality(list(leads.values())),
-        "events_per_s": round(events / elapsed_s, 1) if elapsed_s else None,
-    }
+    """Score every event before its lead's outcome is known, and compare; see ``Evaluation``."""
+    evaluation = Evaluation(house, email_key, received_s, kinds)
+    evaluation.take_in(lines)
+    return evaluation.report()

@@ -11,9 +11,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 import schemas
+from online_models.catalogue import KINDS
+from online_models.fairness_report import as_text
 from schemas import documents
-from stream.evaluate import evaluate as run_evaluation
+from stream.cli.evaluation_tables import print_report
+from stream.evaluate import Evaluation
 from stream.event_files import read_lines, topic_of
+from stream.model_cards import Subject, write_cards
+from stream.plots import PlotsMissingError, check_plots, write_plots
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError
 from stream.stored_states import explain as explain_lead
@@ -31,23 +36,79 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     file: Annotated[Path, typer.Argument(help="JSON lines of the contract; .gz is fine.")],
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Kinds of models to compare, with commas; the first serves. By default "
+            "LEADSTREAM_MODEL and LEADSTREAM_CHALLENGERS."
+        ),
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Draw calibration, lift and AUC over time into a folder.")
+    ] = None,
+    cards: Annotated[
+        Path | None, typer.Option(help="Write a model card of each model into a folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a file's events without Kafka, and compare the scores with what became of the leads.
 
     Every score is made before its lead's outcome is known to the model.
 
-    Example: leadstream evaluate events.jsonl.gz --json
+    Example: leadstream evaluate events.jsonl.gz --plots plots --cards cards
     """
     effective = Settings()
-    report = run_evaluation(
-        ((topic_of(line), line) for line in read_lines(file)),
-        effective.house(),
-        effective.email_key.get_secret_value().encode(),
-        time.time(),
-        effective.model,
+    kinds = effective.kinds() if models is None else _kinds(models)
+    # Before minutes of work, not after them.
+    if plots is not None:
+        _need_plots()
+    for folder in filter(None, (plots, cards)):
+        _make(folder)
+    house = effective.house()
+    evaluation = Evaluation(
+        house, effective.email_key.get_secret_value().encode(), time.time(), kinds
     )
-    _print(report, json=json)
+    evaluation.take_in((topic_of(line), line) for line in read_lines(file))
+    report = evaluation.report()
+    if json:
+        _print(report, json=True)
+    else:
+        print_report(report, Console())
+        if "fairness" in report:
+            typer.echo("\nHow groups fare, by each lead's first score\n")
+            typer.echo(as_text(report["fairness"]))
+    written: list[Path] = []
+    if plots is not None:
+        written += write_plots(evaluation.leads(), [*evaluation.first_at_s.values()], plots)
+    if cards is not None:
+        fairness = {kinds[0]: as_text(report["fairness"])} if "fairness" in report else None
+        written += write_cards(report, Subject(file.name, house, kinds), cards, fairness)
+    for path in written:
+        typer.echo(f"written: {path}", err=True)
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(item.strip() for item in text.split(",") if item.strip()))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        said = f"{unknown[0]!r} is no kind of model" if unknown else "no kind of model is given"
+        raise typer.BadParameter(f"{said}; known are {', '.join(KINDS)}", param_hint="--models")
+    return kinds
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{folder}: {error.strerror or error}") from None
+
+
+def _need_plots() -> None:
+    try:
+        check_plots()
+    except PlotsMissingError as error:
+        typer.echo(f"leadstream: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def explain(
@@ -82,7 +143,7 @@ def explain(
     )
     reasons = Table("why", "log-odds", title="Reasons", title_justify="left")
     for reason in report["reasons"]:
-        reasons.add_row(reason["feature"], f"{reason['contribution']:+.2f}")
+        reasons.add_row(reason["text"], f"{reason['contribution']:+.2f}")
     journey = Table("when", "what", "points", title="Journey, newest last", title_justify="left")
     for step in report["journey"]:
         journey.add_row(step["occurred_at"], step["what"], f"{step['points']:+g}")

@@ -13,10 +13,9 @@ from rich.table import Table
 
 from schemas import topics as contract
 from stream.kafka.administration import ensure_topics
-from stream.kafka.clients import new_producer
 from stream.kafka.feeder import Feeder
 from stream.lead.identity import ANONYMOUS, IdentityError, check_ids
-from stream.lead.outputs import Output, rfc3339
+from stream.lead.outputs import rfc3339
 from stream.rights import PARTIES, rights
 from stream.roles import parse_names
 from stream.settings import Settings

@@ -1,3 +1,4 @@
+import math
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
@@ -7,19 +8,22 @@ import pytest
 from lead_stream import DAY_S, HOUSE, event
 
 from schemas import topics
-from stream.evaluate import OfflineStream, evaluate
+from stream.evaluate import Evaluation, OfflineStream, evaluate
 from stream.event_files import TOPIC_OF_TYPE
 from stream.lead.house import House
 from stream.lead.point_rules import parse_point_rules
+from stream.lead.scoring import expit, logit
 from stream.simulator import Simulation
 
 KEY = b"a key for tests"
+BOTH = ("bayesian_logistic", "logistic")
 START = datetime(2026, 1, 5, tzinfo=UTC)
 RECEIVED_S = START.timestamp() + 365 * DAY_S
 PROMISED = {
     "events", "leads", "decided", "undecided", "positives", "dead_letters", "examples_learned",
     "auc", "log_loss", "calibration_error", "auc_events", "auc_last_fifth", "events_per_s",
-    "average_precision", "brier", "tiers", "by_events_seen", "by_fifth",
+    "average_precision", "brier", "tiers", "by_events_seen", "by_fifth", "models",
+    "first_event_at", "last_event_at",
 }  # fmt: skip
 
 
@@ -45,8 +49,73 @@ def test_it_reports_all_that_is_promised(lines):
 
 def test_the_same_events_give_the_same_report(lines):
     one, other = (evaluate(lines, HOUSE, KEY, RECEIVED_S) for _ in range(2))
-    del one["events_per_s"], other["events_per_s"]
+    for report in (one, other):
+        del report["events_per_s"]
+        for model in report["models"].values():
+            for speed in ("examples_per_s", "predict_with_reasons_us"):
+                model.pop(speed, None)
     assert one == other
+
+
+@pytest.fixture(scope="module")
+def compared(lines):
+    rows = []
+    evaluation = Evaluation(HOUSE, KEY, RECEIVED_S, BOTH, watch=rows.append)
+    evaluation.take_in(lines)
+    return evaluation, evaluation.report(), rows
+
+
+def test_challengers_change_nothing_of_what_is_served(lines, compared):
+    alone = evaluate(lines, HOUSE, KEY, RECEIVED_S)
+    for name in PROMISED - {"models", "events_per_s"}:
+        assert compared[1][name] == alone[name], name
+    one, other = (r["models"]["bayesian_logistic"] for r in (alone, compared[1]))
+    assert one["log_loss_events"] == other["log_loss_events"]
+
+
+def test_each_model_is_judged_by_the_same_scores_and_learns_the_same_examples(compared):
+    models = compared[1]["models"]
+    assert list(models) == [*BOTH, "rules"]
+    for model in models.values():
+        assert [part["scores"] for part in model["by_fifth"]] == [
+            part["scores"] for part in compared[1]["by_fifth"]
+        ]
+        assert {"auc", "log_loss", "brier", "average_precision", "tiers"} <= set(model)
+    assert len({model["log_loss_events"] for model in models.values()}) == 3
+    for kind in BOTH:
+        assert models[kind]["examples_learned"] == compared[1]["examples_learned"]
+        assert models[kind]["examples_per_s"] > 0
+        assert models[kind]["predict_with_reasons_us"] > 0
+        moves = list(models[kind]["main_facts"].values())
+        assert moves == sorted(moves, reverse=True)
+        assert len(moves) == 12
+
+
+def test_a_model_alone_says_what_it_has_learned_and_the_rules_what_they_count(compared):
+    evaluation, _, rows = compared
+    row = rows[-1]
+    for model in evaluation.stream.models.values():
+        assert model.score(row.x).p_convert == pytest.approx(
+            model.scorer and _said(model.scorer, row.x), abs=1e-6
+        )
+    points = row.x["points"] * math.log(2) / HOUSE.points_to_double_odds
+    assert row.by_rules.log_odds == pytest.approx(logit(HOUSE.base_rate_prior) + points)
+
+
+def _said(scorer, x):
+    intercept, contributions, _ = scorer.explain_one(x)
+    return expit(intercept + math.fsum(contributions.values()))
+
+
+def test_whoever_watches_sees_each_score_that_counts_and_learns_its_outcome(compared):
+    evaluation, report, rows = compared
+    of_decided = [row for row in rows if evaluation.won[row.lead] is not None]
+    assert len(of_decided) == sum(part["scores"] for part in report["by_fifth"])
+    last = {row.lead: row for row in rows}
+    hot = [
+        row for row in last.values() if row.tier == "hot" and evaluation.won[row.lead] is not None
+    ]
+    assert len(hot) == report["tiers"]["hot"]["leads"]
 
 
 def _outcome(value):
