@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Message, Probability, Timestamp
+from schemas.base import Identifier, Message, Probability, Timestamp
 from schemas.events import JsonObject
 
 FeatureValue = float | str
@@ -20,6 +20,11 @@ class TrainingExample(Message):
     vector it is is not said, since nothing needs to know; ``x`` holds attributes of the profile all
     the same. ``groups`` are the lead's by attribute, of the attributes that the operator has named
     to compare groups by, or to keep out of ``x``.
+
+    ``model`` names the task (``stream.lead.labels.TASKS``), and ``p_convert`` is what that task's
+    model predicted. ``source`` is what the label is taken from: what happened (``outcome``), or
+    that nothing did to the end of the horizon (``silence``); that nothing has happened yet
+    (``assumed``), and that it did in the end (``corrected``); or a verdict of sales (``feedback``).
     """
 
     type: Literal["training_example"] = "training_example"
@@ -30,7 +35,8 @@ class TrainingExample(Message):
     p_convert: Probability
     occurred_at: Timestamp
     labelled_at: Timestamp
-    groups: dict[str, str] = Field(default_factory=dict)
+    groups: dict[str, Identifier] = Field(default_factory=dict)
+    source: Literal["outcome", "silence", "assumed", "corrected", "feedback"] = "outcome"
 
 
 class ModelSnapshot(Message):
@@ -69,19 +75,23 @@ class ServingVersion(Message):
 class ModelCheckpoint(Message):
     """The learner's whole state, and the offset of ``training-examples`` that comes next.
 
-    ``weight_sum`` is the sum of the weights of all examples learned: weights are relative.
+    ``weight_sum`` is the sum of the weights of all ``examples`` learned: weights are relative.
     ``version_offset`` comes after the last example that taught it. ``champion`` and ``challenge``
     are how it stands against which kind: examples, mean and sum of squares of the differences.
+    ``drift`` is what watches it, ``successor`` what learns anew beside it since a drift was seen.
     """
 
     type: Literal["model_checkpoint"] = "model_checkpoint"
     model: str
     next_offset: Annotated[int, Field(ge=0, lt=2**63)]
-    weight_sum: Annotated[float, Field(ge=0)] | None = None
+    weight_sum: NotNegative
+    examples: Annotated[int, Field(ge=0, lt=2**63)]
     kind: str
     version_offset: Annotated[int, Field(ge=0, lt=2**63)]
     champion: str | None = None
     challenge: tuple[NotNegative, Number, NotNegative] | None = None
+    drift: JsonObject | None = None
+    successor: JsonObject | None = None
     checkpoint_schema: int
     library: str
     state: JsonObject

@@ -11,10 +11,26 @@ Score = Annotated[float, Field(ge=0, le=100)]
 
 
 class Reason(Message):
-    """What one feature adds to the log-odds of ``p_convert``."""
+    """What one feature adds to the log-odds of ``p_convert``; ``text`` says it for people."""
 
     feature: str
     contribution: float
+    text: str = ""
+
+
+class Move(Message):
+    """What one event changed in the log-odds since the lead was scored before.
+
+    It includes the time that had passed, and a new version of the model where ``new_model`` says
+    so. ``kind`` is what the event was (``page_view:pricing``), or ``absence``, ``merge``,
+    ``correction``, or ``earlier`` for all that do not fit.
+    """
+
+    event_id: str
+    kind: str
+    text: str
+    change: float
+    new_model: bool
 
 
 class Discounted(Message):
@@ -37,6 +53,10 @@ class ScoreChanged(Message):
     the rest as ``other``, and ``baseline``, which every lead starts from.
     ``model_weight`` is the share of the learned model in the log-odds; the rest comes from
     the rule points, so 0 says that nothing has been learned yet.
+    ``propensities`` are what else is predicted, by task: ``opens_mail``, ``returns_in_day``, of
+    customers ``p_purchase`` (their next purchase within its horizon, of any product or of one).
+    ``moved_by`` says which events since the last score that went out moved it by how much: their
+    changes sum to the difference of the log-odds, for a first score to that from the baseline.
     ``discounted`` lists what mail scanners and crawlers did in the lead's name.
     """
 
@@ -51,6 +71,8 @@ class ScoreChanged(Message):
     tier: Tier
     previous_tier: Tier | None
     reasons: tuple[Reason, ...]
+    propensities: dict[str, Probability] = Field(default_factory=dict)
+    moved_by: tuple[Move, ...] = ()
     discounted: tuple[Discounted, ...] = ()
     model: str
     model_version: str

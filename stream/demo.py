@@ -232,14 +232,18 @@ class Demo:
             table.add_column(name, overflow="fold" if name == "why" else "ellipsis")
         named = (b for b in self._latest.values() if not b["lead_id"].startswith("anon:"))
         for body in sorted(named, key=lambda b: -b["score"])[:HOTTEST]:
-            why = [r["feature"] for r in body["reasons"] if r["contribution"] > 0][:3]
+            why = [
+                r["text"]
+                for r in body["reasons"]
+                if r["contribution"] > 0 and r["feature"] not in {"other", "baseline"}
+            ]
             table.add_row(
                 body["lead_id"],
                 f"{body['score']:.0f}",
                 body["tier"],
                 f"{100 * body['p_convert']:.1f} %",
                 f"{body['points']:.0f}",
-                ", ".join(w for w in why if w not in {"other", "baseline"}),
+                ", ".join(why[:3]),
             )
         return table
 

@@ -157,6 +157,12 @@ CHALLENGER_ADVANTAGE = Gauge(
     ("model", "kind"),
     registry=REGISTRY,
 )
+DRIFT_ALERTS = Counter(
+    "leadstream_drift_alerts",
+    "Times that loss, score or a feature of the champion was found to have changed for good.",
+    ("model", "what", "detector"),
+    registry=REGISTRY,
+)
 PROMOTIONS = Counter(
     "leadstream_promotions",
     "Times that a challenger became the champion by the rule.",
@@ -210,6 +216,15 @@ def observe_fairness(found: Mapping[tuple[str, str], Fairness]) -> None:
             gap = fairness.gaps.get(measure)
             size = gap.size if gap is not None and gap.is_certain else 0.0
             FAIRNESS_GAP_RATIO.labels(model, attribute, measure).set(size)
+
+
+SALES_AGREEMENT_RATIO = Gauge(
+    "leadstream_sales_agreement_ratio",
+    "Share of pairs of an accepted and a rejected lead whose scores before the verdict were in "
+    "that order, over the newest 1,000 verdicts of sales; 0.5 is chance.",
+    ("model",),
+    registry=REGISTRY,
+)
 
 
 def observe_batch(role: str, arrived_ms: Sequence[int], elapsed_s: float, now_s: float) -> None:

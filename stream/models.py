@@ -18,13 +18,12 @@ from stream.lead.labels import MODEL as P_CONVERT
 
 __all__ = ["P_CONVERT", "SnapshotStore", "count_refused"]
 
-MODELS = (P_CONVERT,)
-"""What is predicted, each by a contest of its own."""
-
 log = structlog.get_logger(__name__)
 
 VERSION = re.compile(r"[a-z][a-z0-9_]{0,63}-\d{1,18}", re.ASCII)
-SNAPSHOT_KEY = re.compile(rf"[a-z0-9_]{{1,64}}/(?:serving|pin|champion|{VERSION.pattern})", re.ASCII)
+SNAPSHOT_KEY = re.compile(
+    rf"[a-z0-9_]{{1,64}}/(?:serving|pin|champion|{VERSION.pattern})", re.ASCII
+)
 _ROLES = frozenset({"serving", "pin"})
 
 

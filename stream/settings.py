@@ -2,22 +2,26 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.lead.consent import GATES
 from stream.lead.erasure import erasure_key
+from stream.lead.groups import attribute_name, rules_that_see
 from stream.lead.house import (
     DEFAULT_ACTIONS,
     EMAIL_ACTIONS,
     OPT_IN_COUNTRIES,
     UNKNOWN_COUNTRY,
     House,
+    Labels,
     country_code,
 )
+from stream.lead.labels import MODEL, TASKS
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
+from stream.lead.purchases import product_task
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
 SECRETS_DIR = "LEADSTREAM_SECRETS_DIR"
@@ -41,17 +45,79 @@ def _countries(text: str) -> frozenset[str]:
     )
 
 
+def _attributes(text: str) -> frozenset[str]:
+    return frozenset(attribute_name(item) for item in _items(text))
+
+
 def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def _checked_tasks(text: str) -> str:
+    known = [task for task in TASKS if task != MODEL]
+    for item in _items(text):
+        if item not in known:
+            raise ValueError(
+                f"{item!r} is nothing that can be learned beside {MODEL}; known are "
+                f"{', '.join(known)}, with commas between"
+            )
+    return text
+
+
+def _checked_products(text: str) -> str:
+    named: dict[str, str] = {}
+    for item in _items(text):
+        task = product_task(item)
+        if task == product_task(""):
+            raise ValueError(f"{item!r} has neither letter (a to z) nor digit to name a model by")
+        if len(task) > MAX_MODEL_CHARACTERS:
+            raise ValueError(f"{item!r} is too long: its model would be called {task!r}")
+        if task in named:
+            raise ValueError(f"{item!r} and {named[task]!r} would share the model {task!r}")
+        named[task] = item
+    if len(named) > MAX_PRODUCT_TASKS:
+        raise ValueError(f"{len(named)} products; name the {MAX_PRODUCT_TASKS} that matter most")
+    return text
+
+
+MAX_PRODUCT_TASKS = 8
+MAX_MODEL_CHARACTERS = 64
+
 Seconds = Annotated[float, Field(ge=0)]
+Horizon = Annotated[float, Field(ge=60, le=10_368_000)]
+"""From a minute to 120 days."""
 Score = Annotated[float, Field(ge=0, le=100)]
 Countries = Annotated[str, AfterValidator(_checked_countries)]
+Tasks = Annotated[str, AfterValidator(_checked_tasks)]
+Products = Annotated[str, AfterValidator(_checked_products)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
-ModelKind = Literal["bayesian_logistic", "logistic"]
+ModelKind = Literal[
+    "bayesian_logistic",
+    "logistic",
+    "hashed_logistic",
+    "paired_logistic",
+    "ad_predictor",
+    "linear_svm",
+    "naive_bayes",
+    "hoeffding_tree",
+    "adaptive_forest",
+    "neural",
+    "ensemble",
+]
+"""The names in ``online_models.catalogue``, which itself takes a second to import."""
+
+
+def _checked_kinds(text: str) -> str:
+    kinds = get_args(ModelKind)
+    for item in _items(text):
+        if item not in kinds:
+            raise ValueError(f"{item!r} is no kind of model; known are {', '.join(kinds)}")
+    return text
+
+
+ModelKinds = Annotated[str, AfterValidator(_checked_kinds)]
 
 
 class Settings(BaseSettings):
@@ -121,7 +187,20 @@ class Settings(BaseSettings):
     )
     model: ModelKind = Field(
         "bayesian_logistic",
-        description="What learns to predict: bayesian_logistic (few labels suffice) or logistic.",
+        description="What learns to predict: the champion at the start.",
+    )
+    challengers: ModelKinds = Field(
+        "logistic",
+        description="What learns beside it on the same examples, with commas; empty for nothing.",
+    )
+    on_drift: Literal["raise_learning_rate", "replace", "tell"] = Field(
+        "raise_learning_rate",
+        description="What is done when the loss has risen for good: learn anew sooner, train a "
+        "fresh model that takes over once it is better, or only tell.",
+    )
+    promotion: Literal["rule", "never"] = Field(
+        "rule",
+        description="rule: a challenger that predicts better beyond chance takes over by itself.",
     )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
@@ -220,8 +299,45 @@ class Settings(BaseSettings):
         20.0,
         description="Labels of the rarer kind after which the model weighs as much as the rules.",
     )
-    horizon_s: Annotated[float, Field(gt=0)] = Field(
+    horizon_s: Horizon = Field(
         7_776_000.0, description="Seconds within which p_convert says a lead will convert."
+    )
+    labels: Labels = Field(
+        "fake_negative",
+        description="fake_negative: teach silence as a negative ahead of the horizon, and correct "
+        "it where the lead converts after all; or wait for each label.",
+    )
+    fake_negative_s: Seconds = Field(
+        2_592_000.0,
+        description="Seconds without an outcome that fake_negative takes for a negative, where the "
+        "horizon is longer.",
+    )
+    negatives_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="Share of negatives that are taught, each weighing its inverse; for high "
+        "rates.",
+    )
+    feedback_weight: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.25,
+        description="How many scored vectors a verdict of sales weighs as an example; 0 for none.",
+    )
+    tasks: Tasks = Field(
+        "opens_mail,p_purchase",
+        description="What is learned beside p_convert, with commas: opens_mail, p_purchase, and "
+        "returns_in_day, which takes a fifth more work an event and a tenth more memory a lead.",
+    )
+    products: Products = Field(
+        "",
+        description="Products, with commas, of which p_purchase has a model each, for cross-sell.",
+    )
+    returns_horizon_s: Horizon = Field(
+        86_400.0, description="Seconds after a session's last event that returns_in_day is about."
+    )
+    opens_horizon_s: Horizon = Field(
+        259_200.0, description="Seconds after a mail's delivery that opens_mail is about."
+    )
+    purchase_horizon_s: Horizon = Field(
+        2_592_000.0, description="Seconds within which p_purchase says a customer will buy."
     )
     samples_per_lead: int = Field(
         2, ge=1, le=32, description="Scored vectors of a lead that are kept to learn from."
@@ -267,6 +383,18 @@ class Settings(BaseSettings):
         "back.",
     )
 
+    group_attributes: str = Field(
+        "",
+        description="Profile attributes, with commas, by whose values leads are compared for "
+        "fairness; values of many leads become labels of metrics, so name none that tells who a "
+        "lead is.",
+    )
+    excluded_attributes: str = Field(
+        "",
+        description="Profile attributes, with commas, that no model sees: they never become "
+        "features.",
+    )
+
     def __init__(self, **values: Any) -> None:
         # Read here and not once on import: the directory is a setting of the environment too.
         folder = os.environ.get(SECRETS_DIR)
@@ -299,13 +427,24 @@ class Settings(BaseSettings):
                 f"warm_at = {self.warm_at:g} must be below hot_at = {self.hot_at:g}; "
                 "lower LEADSTREAM_WARM_AT or raise LEADSTREAM_HOT_AT"
             )
-        if self.lead_retention_s < self.horizon_s:
+        for name in ("horizon_s", "returns_horizon_s", "opens_horizon_s", "purchase_horizon_s"):
+            if self.lead_retention_s < getattr(self, name):
+                raise ValueError(
+                    f"lead_retention_s = {self.lead_retention_s:g} must not be below {name} = "
+                    f"{getattr(self, name):g}, else leads are forgotten before their label is "
+                    f"known; raise LEADSTREAM_LEAD_RETENTION_S or lower LEADSTREAM_{name.upper()}"
+                )
+        if "returns_in_day" in _items(self.tasks) and self.returns_horizon_s <= self.session_gap_s:
             raise ValueError(
-                f"lead_retention_s = {self.lead_retention_s:g} must not be below horizon_s = "
-                f"{self.horizon_s:g}, else leads are forgotten before their label is known; raise "
-                "LEADSTREAM_LEAD_RETENTION_S or lower LEADSTREAM_HORIZON_S"
+                f"returns_horizon_s = {self.returns_horizon_s:g} must be above session_gap_s = "
+                f"{self.session_gap_s:g}, which a session ends after; raise "
+                "LEADSTREAM_RETURNS_HORIZON_S or lower LEADSTREAM_SESSION_GAP_S"
             )
         return self
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return what learns to predict conversions: the champion at the start, challengers."""
+        return tuple(dict.fromkeys((self.model, *_items(self.challengers))))
 
     def point_rules(self) -> PointRules:
         """Read the rules file.
@@ -325,15 +464,37 @@ class Settings(BaseSettings):
         return parse_point_rules(text, str(self.rules_file))
 
     def house(self) -> House:
-        """Return the rules of the house that decisions go by."""
+        """Return the rules of the house that decisions go by.
+
+        Raises
+        ------
+        stream.lead.point_rules.RulesFileError
+            If the rules file is missing or faulty, or goes by an attribute that is excluded.
+        """
+        points, excluded = self.point_rules(), _attributes(self.excluded_attributes)
+        for rule in rules_that_see(points, excluded):
+            raise RulesFileError(
+                f"{self.rules_file}: rule {rule.name!r} goes by an attribute that "
+                "LEADSTREAM_EXCLUDED_ATTRIBUTES keeps out of scores; take out the rule or the "
+                "attribute"
+            )
         return House(
-            points=self.point_rules(),
+            points=points,
             warm_at=self.warm_at,
             hot_at=self.hot_at,
             tier_margin=self.tier_margin,
             score_step=self.score_step,
             horizon_s=self.horizon_s,
             samples_per_lead=self.samples_per_lead,
+            labels=self.labels,
+            fake_negative_s=self.fake_negative_s,
+            negatives_share=self.negatives_share,
+            feedback_weight=self.feedback_weight,
+            tasks=frozenset(_items(self.tasks)),
+            products=tuple(_items(self.products)),
+            returns_horizon_s=self.returns_horizon_s,
+            opens_horizon_s=self.opens_horizon_s,
+            purchase_horizon_s=self.purchase_horizon_s,
             late_grace_s=self.late_grace_s,
             duplicate_window_s=self.duplicate_window_s,
             absence_s=self.absence_s,
@@ -352,6 +513,8 @@ class Settings(BaseSettings):
             scanner_burst_s=self.scanner_burst_s,
             retention_s=self.lead_retention_s,
             sealer=self.sealer(),
+            group_attributes=_attributes(self.group_attributes),
+            excluded_attributes=excluded,
         )
 
     def sealer(self) -> Sealer:

@@ -10,10 +10,12 @@ from typing import Any
 import structlog
 
 from online_models.catalogue import build_model
+from online_models.drift import Alert
+from online_models.fairness import GroupQuality
 from online_models.formats import ModelFormatError
 from online_models.metrics import RollingQuality
 from schemas import topics
-from schemas.learning import Champion
+from schemas.learning import Champion, TrainingExample
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
@@ -21,6 +23,7 @@ from stream.kafka.snapshots import is_admitted
 from stream.kafka.transactions import PartitionProducer
 from stream.kafka.transport import Records
 from stream.lead.contest import Contest
+from stream.lead.labels import tasks_of
 from stream.lead.learner import (
     Learner,
     champion_record,
@@ -29,6 +32,7 @@ from stream.lead.learner import (
     serving_record,
 )
 from stream.lead.outputs import Output
+from stream.lead.scoring import score_of
 from stream.lead.signature import signed
 from stream.models import P_CONVERT, SnapshotStore, count_refused
 from stream.settings import Settings
@@ -84,6 +88,9 @@ class LearnWorker:
         self._contests: dict[str, Contest] = {}
         self._quality: dict[tuple[str, str], RollingQuality] = defaultdict(RollingQuality)
         self._decided: dict[str, Champion | None] = {}
+        self._house = settings.house()
+        self._groups: dict[str, GroupQuality] = {}
+        self._agreement = RollingQuality()
         self._published: dict[tuple[str, str], str] = {}
         self._published_s = 0.0
         self._checkpointed = 0
@@ -109,11 +116,19 @@ class LearnWorker:
         topic = self._settings.topic(topics.MODEL_CHECKPOINTS.name)
         for record in await read_all(self._settings, topic, 0):
             checkpoints[record.key or b""] = record
-        self._contests = {P_CONVERT: self._contest(P_CONVERT, self._settings.kinds())}
+        kinds = self._settings.kinds()
+        self._contests = {
+            task: self._contest(task, kinds if task == P_CONVERT else kinds[:1])
+            for task in tasks_of(self._house)
+        }
         for record in checkpoints.values():
             if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
                 self._resume(record)
         self._quality.clear()
+        self._groups = {
+            attribute: GroupQuality(rows_per_lead=self._settings.samples_per_lead)
+            for attribute in sorted(self._house.group_attributes)
+        }
         self._checkpointed = next_offset = self._next_offset()
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
         await self._learn_all(await read_all(self._settings, examples, self._number, next_offset))
@@ -141,6 +156,9 @@ class LearnWorker:
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
+        metrics.observe_fairness({})
+        with contextlib.suppress(KeyError):
+            metrics.SALES_AGREEMENT_RATIO.remove(P_CONVERT)
         for name, contest in self._contests.items():
             for gauge in (metrics.AUC_RATIO, metrics.LOG_LOSS, metrics.CALIBRATION_ERROR):
                 with contextlib.suppress(KeyError):  # never set
@@ -153,7 +171,9 @@ class LearnWorker:
     def _contest(self, name: str, kinds: Sequence[str]) -> Contest:
         decided = self._decided[name] = self._store.champion(name)
         champion = decided.kind if decided is not None and decided.kind in kinds else kinds[0]
-        return Contest(name, (Learner(name, kind, build_model(kind)) for kind in kinds), champion)
+        on_drift = self._settings.on_drift
+        learners = (Learner(name, kind, build_model, on_drift) for kind in kinds)
+        return Contest(name, learners, champion)
 
     def _resume(self, record: Any) -> None:
         anew = "the model is learned anew from the examples that are kept"
@@ -161,7 +181,7 @@ class LearnWorker:
             checkpoint = decoded_checkpoint(record.value)
             contest = self._contests.get(checkpoint.model)
             if contest is not None and checkpoint.kind in contest.contestants:
-                contest.resume(checkpoint, build_model)
+                contest.resume(checkpoint)
         except ModelFormatError as error:
             count_refused(P_CONVERT, error.reason, str(error)[:300])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -189,13 +209,37 @@ class LearnWorker:
                 contest.pass_over(record.offset)
             return
         for name, contest in self._contests.items():
-            predicted = contest.learn(example, record.offset)
-            for kind, p in predicted.items():
-                self._quality[name, kind].add(example.y, p)
-            if contest.champion in predicted:
-                self._quality[name, ""].add(example.y, example.p_convert)
-                label = "positive" if example.y else "negative"
-                metrics.EXAMPLES_LEARNED.labels(name, label).inc()
+            learned = contest.learn(example, record.offset)
+            champion = learned.get(contest.champion)
+            if champion is None:
+                continue
+            label = "positive" if example.y else "negative"
+            metrics.EXAMPLES_LEARNED.labels(name, label).inc()
+            for alert in champion.alerts:
+                self._alert(name, alert)
+            if example.source == "feedback":
+                self._agreement.add(example.y, example.p_convert)
+                continue
+            self._quality[name, ""].add(example.y, example.p_convert)
+            for kind, of in learned.items():
+                self._quality[name, kind].add(example.y, of.p)
+            self._compare_groups(contest, example)
+
+    def _alert(self, name: str, alert: Alert) -> None:
+        what = alert.what.partition(":")[0]  # features are named after what leads said
+        metrics.DRIFT_ALERTS.labels(name, what, alert.detector).inc()
+        log.warning("drift", model=name, what=what, detector=alert.detector)
+
+    def _compare_groups(self, contest: Contest, example: TrainingExample) -> None:
+        """Count an example for the groups that its lead is in."""
+        if contest.name != P_CONVERT:
+            return
+        model = contest.learner.model
+        score = score_of(example.p_convert, model.positives, model.negatives, self._house)
+        for attribute, quality in self._groups.items():
+            group = example.groups.get(attribute)
+            if group is not None:
+                quality.add(group, example.y, example.p_convert, score >= self._house.hot_at)
 
     async def _publish(self) -> None:
         now_s = self._clock()
@@ -215,6 +259,12 @@ class LearnWorker:
             self._published_s = now_s
             for contest in self._contests.values():
                 self._observe(contest)
+            agreement = self._agreement.auc()
+            if agreement is not None:
+                metrics.SALES_AGREEMENT_RATIO.labels(P_CONVERT).set(agreement)
+            metrics.observe_fairness(
+                {(P_CONVERT, attribute): q.report() for attribute, q in self._groups.items()}
+            )
 
     def _crown(self, contest: Contest) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
@@ -225,16 +275,17 @@ class LearnWorker:
                 if decided.kind != contest.champion:
                     contest.promote(decided.kind)
                 return []
-        elif decided is not None and decided.kind in contest.contestants:
-            if decided.decided_by == "command":
-                return []
-        winner = contest.winner() if self._settings.promotion == "rule" else None
+        takes_part = decided is not None and decided.kind in contest.contestants
+        is_held = takes_part and decided is not None and decided.decided_by == "command"
+        winner = None
+        if self._settings.promotion == "rule" and not is_held:
+            winner = contest.winner()
         if winner is not None:
             contest.promote(winner)
             metrics.PROMOTIONS.labels(name, winner).inc()
             log.info("a challenger is the champion now", model=name, kind=winner)
             return [champion_record(name, winner, "rule")]
-        if decided is not None and decided.kind not in contest.contestants:
+        if decided is not None and not takes_part:
             return [champion_record(name, contest.champion, "rule")]
         return []
 

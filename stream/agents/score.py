@@ -16,10 +16,11 @@ from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.kafka.transport import Records
 from stream.lead.house import House
+from stream.lead.labels import tasks_of
 from stream.lead.outputs import Output, encode_key
 from stream.lead.partition import Partition
 from stream.lead.records import Batch
-from stream.models import MODELS, SnapshotStore
+from stream.models import SnapshotStore
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ class ScoreWorker:
         self.partition: Partition | None = None
         self._settings = settings
         self._house = house
+        self._tasks = tasks_of(house)
         self._store = store
         self._producer = producer
         self._latest_s = latest_s
@@ -209,7 +211,7 @@ class ScoreWorker:
 
     def _control(self) -> Iterable[ToSend]:
         now_s = self._clock()
-        for model in MODELS:
+        for model in self._tasks:
             version = self._store.serving(model)
             if (
                 version is None

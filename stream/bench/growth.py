@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from online_models.catalogue import build_model
 from schemas import topics
 from stream.bench.harness import BenchError, machine
 from stream.bench.limit import BATCH_RECORDS
@@ -21,7 +22,6 @@ from stream.bench.mix import SECONDS_BETWEEN_VISITS, START_S, MixedEvent, mixed_
 from stream.bench.typical_leads import TypicalLeads, lead_name
 from stream.evaluate import LogEntry, OfflineStream
 from stream.kafka.clients import READ_RECORDS
-from online_models.catalogue import build_model
 from stream.lead.house import DAY_S, House
 from stream.lead.labels import MODEL
 from stream.lead.learner import Learner, decoded
@@ -238,7 +238,7 @@ def _written(house: House, taught: OfflineStream) -> dict[str, float]:
 
 def _learner(features: int) -> dict[str, int]:
     rng = random.Random(features)  # noqa: S311 - the same for everybody
-    learner = Learner(MODEL, KIND, build_model(KIND))
+    learner = Learner(MODEL, KIND, build_model)
     at_once = min(FEATURES_OF_AN_EXAMPLE, features)
     # Twice: a number that was seen with one value alone has no deviation, and is not published.
     for first in (*range(0, features, at_once), *range(0, features, at_once)):

@@ -38,7 +38,7 @@ class PlainLoop:
         self._router = Router(b"of no account here", house.sealer, replayed=True)
         self._store = SnapshotStore()
         self._partition = Partition(house, self._store)
-        self._learner = Learner(P_CONVERT, KIND, build_model(KIND))
+        self._learner = Learner(P_CONVERT, KIND, build_model)
         self._offset = 0
         self._published = 0
 

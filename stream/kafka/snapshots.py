@@ -83,8 +83,9 @@ class SnapshotFollower:
     def observe(self) -> None:
         """Bring the metrics of freshness up to date."""
         metrics.SNAPSHOT_AGE_SECONDS.labels(P_CONVERT).set(max(0.0, time.time() - self._newest_s))
-        serving = self._store.serving(P_CONVERT)
-        metrics.MODEL_VERSION.labels(P_CONVERT).set(0 if serving is None else offset_of(serving))
+        for model in {P_CONVERT, *self._store.models()}:
+            serving = self._store.serving(model)
+            metrics.MODEL_VERSION.labels(model).set(0 if serving is None else offset_of(serving))
 
     async def _follow(self, offset: int) -> None:
         where = TopicPartition(self._settings.topic(topics.MODEL_SNAPSHOTS.name), 0)

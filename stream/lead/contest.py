@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from online_models.challenge import Challenge, loss_of
 from schemas.learning import ModelCheckpoint, TrainingExample
-from stream.lead.learner import Builder, Learner
+from stream.lead.learner import Learned, Learner
 from stream.lead.outputs import Output
 
 
@@ -45,28 +45,27 @@ class Contest:
         """The first example that some contestant has not learned."""
         return min(one.learner.next_offset for one in self.contestants.values())
 
-    def resume(self, checkpoint: ModelCheckpoint, build: Builder) -> None:
+    def resume(self, checkpoint: ModelCheckpoint) -> None:
         """Let a contestant go on from its checkpoint; raises ValueError if it does not fit."""
-        learner = Learner.restore(checkpoint, build)
-        challenge = Challenge()
+        one = self.contestants[checkpoint.kind]
+        one.learner.resume(checkpoint)
         if checkpoint.champion == self.champion and checkpoint.challenge is not None:
-            challenge = Challenge.restore(checkpoint.challenge)
-        self.contestants[checkpoint.kind] = Contestant(learner, challenge)
+            one.challenge = Challenge.restore(checkpoint.challenge)
 
-    def learn(self, example: TrainingExample, offset: int) -> dict[str, float]:
-        """Have all learn an example; return what each predicted of it just before, by kind."""
-        predicted: dict[str, float] = {}
+    def learn(self, example: TrainingExample, offset: int) -> dict[str, Learned]:
+        """Have all learn an example that they have not; return what came of it, by kind."""
+        learned: dict[str, Learned] = {}
         for kind, one in self.contestants.items():
-            p = one.learner.learn(example, offset)
-            if p is not None:
-                predicted[kind] = p
-        best = predicted.get(self.champion)
-        if best is not None and len(predicted) > 1:
-            loss = loss_of(example.y, best)
-            for kind, p in predicted.items():
+            done = one.learner.learn(example, offset)
+            if done is not None:
+                learned[kind] = done
+        best = learned.get(self.champion)
+        if best is not None and len(learned) > 1 and example.source != "feedback":
+            loss = loss_of(example.y, best.p)
+            for kind, of in learned.items():
                 if kind != self.champion:
-                    self.contestants[kind].challenge.add(loss, loss_of(example.y, p))
-        return predicted
+                    self.contestants[kind].challenge.add(loss, loss_of(example.y, of.p))
+        return learned
 
     def pass_over(self, offset: int) -> None:
         """Count a record as done that taught nothing."""

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from online_models.protocols import Scorer
 from schemas import topics
-from stream.lead import discount, labels, points, triggers
+from stream.lead import discount, labels, movement, points, teaching, triggers
 from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate, note_facts
 from stream.lead.consent import SCORING, may, stop_profiling
 from stream.lead.features import features_of
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
+from stream.lead.kinds import kinds_of
 from stream.lead.machines import JUDGED
 from stream.lead.merge import merge_into
 from stream.lead.outputs import Output, cloud_event, rfc3339
-from stream.lead.scoring import Scored, Scorer, reasons_of, score_one
+from stream.lead.scoring import Scored, reasons_of, score_one
 from stream.lead.state import LeadState
 from stream.lead.tiers import tier_of
 from stream.lead.triggers import Cause, Verdict
@@ -43,6 +45,7 @@ def decide_event(
     now_s: float,
     scorer: Scorer | None,
     house: House,
+    beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
 ) -> Decision:
     """Apply an event to its lead and decide what goes out.
 
@@ -56,6 +59,8 @@ def decide_event(
         The event's own time and the log's time, epoch seconds.
     scorer
         The model version that the log says is in use; None before the first.
+    beside
+        Of the other tasks (``stream.lead.labels.TASKS``), by task; those in use.
     """
     if is_duplicate(state, event["event_id"], now_s, house):
         return Decision("duplicate")
@@ -67,19 +72,27 @@ def decide_event(
         state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
         return Decision("applied" if kind in NOTED_ALWAYS else "no_consent")
     if kind in JUDGED or kind == "email_delivered":
-        decision = _judge(state, event, at_s, now_s, scorer, house)
+        decision = _judge(state, event, at_s, now_s, scorer, house, beside)
         if decision.outcome != "applied":
             return decision
     else:
         decision = Decision("applied")
         if state.unsettled is not None:
             discount.note(state, event, at_s, now_s, house)
-    if kind == "outcome" and not had_won:
-        decision.outputs += labels.label_by_outcome(state, event["result"], at_s, house)
+    if kind in teaching.TEACHING and not (kind == "outcome" and had_won):
+        decision.outputs += teaching.taught_by(state, event, at_s, house)
+    elif kind == "sales_feedback" and house.feedback_weight and state.outcome is None:
+        decision.outputs += _taught_by_sales(state, event, at_s, scorer, house)
+    sessions = state.sessions
     apply_event(state, event, at_s, house)
+    if state.open_vectors:
+        teaching.note_done(state, event, at_s, now_s, sessions, house)
     cause = Cause(event["event_id"], at_s)
     corrects = bool(decision.machines)
-    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, event, corrects=corrects)
+    _score(
+        state, cause, state.last_at_s, now_s, scorer, house, decision, event, beside,
+        corrects=corrects,
+    )  # fmt: skip
     return decision
 
 
@@ -90,6 +103,7 @@ def _judge(
     now_s: float,
     scorer: Scorer | None,
     house: House,
+    beside: Mapping[str, Scorer],
 ) -> Decision:
     """Tell whether a person made an event; correct the score where an earlier one was none's."""
     kind: str = event["type"]
@@ -97,6 +111,7 @@ def _judge(
     if kind == "email_delivered":
         decision = Decision("noted")
         taken = discount.deliver(state, event, at_s, now_s, house)
+        teaching.note_delivery(state, event, at_s, house, beside)
     else:
         reason, taken = discount.judge(state, event, at_s, now_s, house)
         decision = Decision("applied" if reason is None else "machine")
@@ -104,24 +119,43 @@ def _judge(
         discount.count(state, kind, reason, at_s)
         decision.machines.append((kind, reason))
     decision.machines += [(step.type, step.reason) for step in taken]
+    if taken:
+        teaching.take_back(state, taken)
     if taken and decision.outcome != "applied":
         cause = Cause(event["event_id"], at_s)
-        _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, corrects=True)
+        _score(
+            state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside,
+            corrects=True,
+        )  # fmt: skip
     return decision
 
 
-def decide_timers(state: LeadState, now_s: float, scorer: Scorer | None, house: House) -> Decision:
+def _taught_by_sales(
+    state: LeadState, event: Mapping[str, Any], at_s: float, scorer: Scorer | None, house: House
+) -> list[Output]:
+    if not state.events:
+        return []  # nothing is known that the verdict could be about
+    scored, _, x = score_state(state, max(at_s, state.last_at_s), scorer, house)
+    return labels.label_by_feedback(state, event["verdict"], at_s, scored.p_convert, x, house)
+
+
+def decide_timers(
+    state: LeadState,
+    now_s: float,
+    scorer: Scorer | None,
+    house: House,
+    beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
+) -> Decision:
     """Fire a lead's timers that are due: labels by silence, absence, expiry of decisions."""
     decision = Decision("timers")
-    if not may(state, SCORING, house):
-        stop_profiling(state)  # the rules may have changed since the last event
-    decision.outputs += labels.label_by_silence(state, now_s, house)
+    decision.outputs += teaching.taught_by_time(state, now_s, house, beside)
     triggers.close_expired(state, now_s)
     if state.absence_due_s is not None and state.absence_due_s <= now_s:
         due_s, state.absence_due_s = state.absence_due_s, None
         if state.outcome is None:
             cause = Cause(stable_id("timer", "absence", rfc3339(due_s)), due_s)
-            _score(state, cause, max(due_s, state.last_at_s), now_s, scorer, house, decision, None)
+            at_s = max(due_s, state.last_at_s)
+            _score(state, cause, at_s, now_s, scorer, house, decision, None, beside)
     return decision
 
 
@@ -132,6 +166,7 @@ def decide_merge(
     now_s: float,
     scorer: Scorer | None,
     house: House,
+    beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
 ) -> Decision:
     """Join another history to a lead's, and score what they are together."""
     merge_into(state, other, house)
@@ -139,14 +174,14 @@ def decide_merge(
     if not may(state, SCORING, house):
         stop_profiling(state)
         return decision
-    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None)
+    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside)
     return decision
 
 
 def next_due_s(state: LeadState, house: House) -> float:
     """Return when the lead's first timer is due; the last one forgets it."""
     times: list[float] = [decision[3] for decision in state.decisions.values()]
-    label_s = labels.next_label_s(state, house)
+    label_s = teaching.next_due_s(state, house)
     if label_s is not None:
         times.append(label_s)
     if state.absence_due_s is not None:
@@ -164,7 +199,7 @@ def drop_timers(state: LeadState, now_s: float) -> None:
     """Let go of what waits for a time that cannot be dealt with."""
     triggers.close_expired(state, now_s)
     state.absence_due_s = None
-    state.samples = []
+    teaching.drop_vectors(state)
 
 
 def _forget_s(state: LeadState, house: House) -> float:
@@ -177,7 +212,7 @@ def score_state(
     """Return a lead's score as of a time, its points, and the features it was scored with."""
     standing = points.standing(state.ledger, house.points, at_s)
     total = sum(standing.values())
-    x = features_of(state, at_s, total)
+    x = features_of(state, at_s, total, house.excluded_attributes)
     return score_one(x, standing, scorer, house), total, x
 
 
@@ -190,21 +225,27 @@ def _score(
     house: House,
     decision: Decision,
     event: Mapping[str, Any] | None,
+    beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
     *,
     corrects: bool = False,
 ) -> None:
     scored, total, x = score_state(state, at_s, scorer, house)
     decision.p_convert = scored.p_convert
+    movement.note(state, cause.event_id, _moved_by(event, decision.outcome), scored)
     # What happened before the outcome and arrived after it would teach the label twice.
     is_open = state.outcome is None or cause.at_s > state.outcome_at_s
     if event is not None and event["type"] not in SETTLED and is_open:
         labels.keep_sample(state, at_s, scored.p_convert, x, house)
+    if event is not None and state.purchases is not None:
+        teaching.note_customer(state, at_s, x, house, beside)
     former = state.tier
     tier = tier_of(scored.score, former, house)
     moved = corrects or state.score is None or abs(scored.score - state.score) >= house.score_step
     state.tier = tier
     if moved or tier != former:
-        decision.outputs.append(_score_changed(state, scored, total, former, cause))
+        propensities = teaching.propensities(state, x, beside)
+        output = _score_changed(state, scored, total, former, cause, propensities)
+        decision.outputs.append(output)
         state.score, state.p_convert = scored.score, scored.p_convert
         state.model_version = scored.version
     if state.outcome is not None or (corrects and event is None):
@@ -222,8 +263,20 @@ def _score(
             decision.outputs.append(verdict.output)
 
 
+def _moved_by(event: Mapping[str, Any] | None, outcome: str) -> str:
+    if event is not None:
+        kinds = kinds_of(event)
+        return kinds[-1] if kinds else str(event["type"])
+    return {"timers": "absence", "merged": "merge"}.get(outcome, "correction")
+
+
 def _score_changed(
-    state: LeadState, scored: Scored, total: float, former: str | None, cause: Cause
+    state: LeadState,
+    scored: Scored,
+    total: float,
+    former: str | None,
+    cause: Cause,
+    propensities: Mapping[str, float],
 ) -> Output:
     body: dict[str, Any] = {
         "type": "score_changed",
@@ -237,6 +290,8 @@ def _score_changed(
         "tier": state.tier,
         "previous_tier": former,
         "reasons": reasons_of(scored),
+        "propensities": propensities,
+        "moved_by": movement.told(state),
         "discounted": [
             {"kind": kind, "count": count, "reason": reason}
             for kind, reason, count, _ in discount.discounted(state)

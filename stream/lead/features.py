@@ -3,6 +3,7 @@
 import math
 from functools import lru_cache
 
+from stream.lead.groups import admitted
 from stream.lead.state import LeadState
 
 Features = dict[str, float | str]
@@ -31,7 +32,9 @@ LARGEST = 1e15
 """Numbers are taken no larger than this, so that their squares stay numbers."""
 
 
-def features_of(state: LeadState, at_s: float, points: float) -> Features:
+def features_of(
+    state: LeadState, at_s: float, points: float, excluded: frozenset[str] = frozenset()
+) -> Features:
     """Return a lead's features as of a time.
 
     Counts enter as ``log(1 + count)``, plain and with half-lives of one and seven days; times
@@ -46,6 +49,8 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
         The time to score at, epoch seconds: that of the lead's last event, or later.
     points
         The lead's rule points as of then.
+    excluded
+        Attributes that do not become features.
     """
     log1p = math.log1p
     before_s = state.last_at_s if at_s > state.last_at_s else state.before_last_s
@@ -62,6 +67,8 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
     if state.stage is not None:
         x["stage"] = state.stage
         x["stage_age"] = log1p(max(0.0, at_s - state.stage_at_s))
+    if state.purchases is not None:
+        x |= state.purchases.features(at_s)
     factors = state.counts.factors(at_s)
     (plain, _), (day, _), (week, _) = COUNTED
     in_all, in_day, in_week = factors[plain], factors[day], factors[week]
@@ -70,7 +77,8 @@ def features_of(state: LeadState, at_s: float, points: float) -> Features:
         x[all_name] = log1p(row[plain] * in_all)
         x[day_name] = log1p(row[day] * in_day)
         x[week_name] = log1p(row[week] * in_week)
-    for name, value in state.attributes.items():
+    attributes = admitted(state.attributes, excluded) if excluded else state.attributes
+    for name, value in attributes.items():
         if isinstance(value, bool):
             x[f"attribute:{name}"] = "yes" if value else "no"
         elif isinstance(value, str):

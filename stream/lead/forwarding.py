@@ -7,6 +7,7 @@ partition the other lead is in.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from online_models.protocols import Scorer
 from stream.lead.erasure import Erasures
 from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
@@ -14,7 +15,6 @@ from stream.lead.lead_table import LeadTable
 from stream.lead.outputs import forward, forwarded
 from stream.lead.records import Batch, Record
 from stream.lead.refusals import chain_too_long
-from stream.lead.scoring import Scorer
 from stream.lead.state import LeadState
 
 
@@ -29,6 +29,10 @@ class Fold(Protocol):
     @property
     def now_s(self) -> float:
         """The log's time, epoch seconds."""
+        ...
+
+    def beside(self) -> Mapping[str, Scorer]:
+        """Return what is in use of the other tasks, by task."""
         ...
 
     def scorer(self) -> Scorer | None:

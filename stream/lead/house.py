@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from stream.lead.point_rules import PointRules
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
 DAY_S = 86_400.0
+
+Labels = Literal["wait", "fake_negative"]
+"""How labels that come late are dealt with (``stream.lead.labels``)."""
 
 DEFAULT_ACTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -61,6 +65,20 @@ class House:
         ``p_convert`` is the probability to convert within this time.
     samples_per_lead
         How many of the vectors that a lead was scored with are kept to learn from.
+    labels
+        ``wait`` for each label, or take silence for a negative after ``fake_negative_s`` and
+        correct it where the lead converts after all (``fake_negative``).
+    negatives_share
+        The share of negatives that are taught, each for so many more.
+    feedback_weight
+        How many scored vectors a verdict of sales weighs as an example; 0 teaches none.
+    tasks
+        What is learned beside ``p_convert``, by name (``stream.lead.labels.TASKS``).
+    products
+        Those that cross-sell has a task for each.
+    returns_horizon_s, opens_horizon_s, purchase_horizon_s
+        Within which a lead returns after its session's last event, opens a mail after its
+        delivery, buys (again) after it was scored.
     late_grace_s
         Events later than this are refused; earlier ones count at their own time.
     duplicate_window_s
@@ -96,6 +114,10 @@ class House:
         Leads of which nothing has been heard for this long are forgotten.
     sealer
         Seals what is refused.
+    group_attributes
+        Attributes by whose groups leads are compared; in lower case.
+    excluded_attributes
+        Attributes that never become features; in lower case.
     """
 
     points: PointRules = field(default_factory=PointRules)
@@ -105,6 +127,15 @@ class House:
     score_step: float = 1.0
     horizon_s: float = 90 * DAY_S
     samples_per_lead: int = 2
+    labels: Labels = "fake_negative"
+    fake_negative_s: float = 30 * DAY_S
+    negatives_share: float = 1.0
+    feedback_weight: float = 0.25
+    tasks: frozenset[str] = frozenset({"opens_mail", "p_purchase"})
+    products: tuple[str, ...] = ()
+    returns_horizon_s: float = DAY_S
+    opens_horizon_s: float = 3 * DAY_S
+    purchase_horizon_s: float = 30 * DAY_S
     late_grace_s: float = 7 * DAY_S
     duplicate_window_s: float = DAY_S
     absence_s: float = 7 * DAY_S
@@ -130,3 +161,5 @@ class House:
     scanner_burst_s: float = 5.0
     retention_s: float = 400 * DAY_S
     sealer: Sealer = field(default_factory=lambda: Sealer(DEVELOPMENT_KEY), repr=False)
+    group_attributes: frozenset[str] = frozenset()
+    excluded_attributes: frozenset[str] = frozenset()

@@ -1,13 +1,20 @@
 """What the learner does with examples: learns each once, in order, and says what it knows."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from online_models.drift import LOSS, Alert, DriftMonitor
 from online_models.formats import LARGEST_WEIGHT
-from online_models.protocols import PropensityModel
+from online_models.protocols import (
+    Doubting,
+    Features,
+    PropensityModel,
+    predict_then_learn_one,
+)
+from online_models.successor import Successor
 from schemas import topics
 from schemas.base import fault_of
 from schemas.learning import ModelCheckpoint, TrainingExample
@@ -18,6 +25,7 @@ _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
 LARGEST_RELATIVE_WEIGHT = 10.0
+OnDrift = Literal["raise_learning_rate", "replace", "tell"]
 
 
 class Builder(Protocol):
@@ -44,6 +52,13 @@ def decoded_checkpoint(value: bytes) -> ModelCheckpoint:
         raise ValueError(f"the checkpoint is broken: {fault_of(error)}") from None
 
 
+class Learned(NamedTuple):
+    """What came of an example: what had been predicted just before, and the drift it showed."""
+
+    p: float
+    alerts: list[Alert]
+
+
 class Learner:
     """One model and the offset of ``training-examples`` that it learns next.
 
@@ -56,52 +71,93 @@ class Learner:
         What is predicted: ``p_convert``.
     kind
         What predicts it, by its name in ``online_models.catalogue``.
-    model
-        The model itself.
+    build
+        Builds models of that kind.
+    on_drift
+        What is done when the loss has risen for good: ``raise_learning_rate``, ``replace``, or
+        ``tell``, which is nothing. A model that cannot learn faster is replaced.
     """
 
-    def __init__(self, name: str, kind: str, model: PropensityModel) -> None:
+    def __init__(
+        self, name: str, kind: str, build: Builder, on_drift: OnDrift = "raise_learning_rate"
+    ) -> None:
         self.name = name
         self.kind = kind
-        self.model = model
+        self.model = build(kind)
         self.next_offset = 0
+        self._build = build
+        self._on_drift = on_drift
+        self._monitor = DriftMonitor()
+        self._successor: Successor | None = None
         self._version_offset = 0
-        self._weight_sum = float(model.positives + model.negatives)
+        self._examples = 0
+        self._weight_sum = 0.0
 
-    @classmethod
-    def restore(cls, checkpoint: ModelCheckpoint, build: Builder) -> "Learner":
+    def resume(self, checkpoint: ModelCheckpoint) -> None:
         """Go on from a checkpoint; raises ValueError if it does not fit this release."""
-        model = build(checkpoint.kind, checkpoint.state)
-        learner = cls(checkpoint.model, checkpoint.kind, model)
-        learner.next_offset = checkpoint.next_offset
-        learner._version_offset = checkpoint.version_offset
-        if checkpoint.weight_sum is not None:
-            learner._weight_sum = checkpoint.weight_sum
-        return learner
+        model = self._build(checkpoint.kind, checkpoint.state)
+        monitor, successor = DriftMonitor(), None
+        if checkpoint.drift is not None:
+            monitor = DriftMonitor.restore(dict(checkpoint.drift))
+        if checkpoint.successor is not None:
+            successor = Successor.restore(
+                checkpoint.successor, lambda state: self._build(self.kind, state)
+            )
+        self.model, self._monitor, self._successor = model, monitor, successor
+        self.next_offset = checkpoint.next_offset
+        self._version_offset = checkpoint.version_offset
+        self._examples = checkpoint.examples
+        self._weight_sum = checkpoint.weight_sum
 
     @property
     def version(self) -> str:
         """Name what has been learned so far."""
         return f"{self.kind}-{self._version_offset}"
 
-    def learn(self, example: TrainingExample, offset: int) -> float | None:
-        """Learn from one example; return what it predicted of it just before.
+    def learn(self, example: TrainingExample, offset: int) -> Learned | None:
+        """Learn from one example.
 
-        An example that was learned before, or is of another model, is passed over: None.
+        One that was learned before, or is of another model, is passed over: None.
         """
         if offset < self.next_offset:
             return None
-        self.next_offset = offset + 1
+        self.pass_over(offset)
         if example.model != self.name:
             return None
         self._version_offset = offset + 1
-        p = self.model.predict_proba_one(example.x)
-        self.model.learn_one(example.x, example.y, self._relative(example.weight))
-        return p
+        x, y, weight = example.x, example.y, self._relative(example.weight)
+        p = predict_then_learn_one(self.model, x, y, weight)
+        if example.source == "feedback":
+            return Learned(p, [])
+        alerts = self._monitor.update(y, p, x)
+        self._succeed(y, p, x, weight)
+        if any(alert.what == LOSS for alert in alerts):
+            self._react()
+        return Learned(p, alerts)
 
     def pass_over(self, offset: int) -> None:
         """Count a record as done that taught nothing."""
         self.next_offset = max(self.next_offset, offset + 1)
+
+    def _react(self) -> None:
+        if self._on_drift == "tell":
+            return
+        if self._on_drift == "raise_learning_rate" and isinstance(self.model, Doubting):
+            self.model.widen()
+            self._monitor.relearning()
+        elif self._successor is None:
+            self._successor = Successor(self._build(self.kind))
+
+    def _succeed(self, y: bool, p: float, x: Features, weight: float) -> None:
+        """Have a model that was begun anew learn as well, and take over once it is better."""
+        successor = self._successor
+        if successor is None:
+            return
+        if successor.update(y, p, x, weight):
+            self.model, self._successor = successor.model, None
+            self._monitor.relearning()
+        elif successor.is_given_up:
+            self._successor = None
 
     def _relative(self, weight: float) -> float:
         """Return a weight against the mean of all: a lead's many events are no independent labels.
@@ -110,8 +166,8 @@ class Learner:
         """
         weight = min(weight, LARGEST_WEIGHT)
         self._weight_sum += weight
-        learned = self.model.positives + self.model.negatives
-        return min(LARGEST_RELATIVE_WEIGHT, weight * (learned + 1) / self._weight_sum)
+        self._examples += 1
+        return min(LARGEST_RELATIVE_WEIGHT, weight * self._examples / self._weight_sum)
 
     def snapshot(self) -> Output:
         """Return the record that publishes this version."""
@@ -144,6 +200,9 @@ class Learner:
             "next_offset": self.next_offset,
             "version_offset": self._version_offset,
             "weight_sum": self._weight_sum,
+            "examples": self._examples,
+            "drift": self._monitor.checkpoint(),
+            "successor": None if self._successor is None else self._successor.checkpoint(),
             "checkpoint_schema": state["schema"],
             "library": state["library"],
             "state": state,

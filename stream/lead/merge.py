@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stream.lead import points
+from stream.lead import points, short_horizons
 from stream.lead.apply import shorten_journey
 from stream.lead.consent import set_consent
 from stream.lead.discount import merge_discounts
@@ -26,6 +26,8 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     merge_discounts(state, other, house)
     join(state, other)
     state.overflows += other.overflows + (not state.counts.merge(other.counts))
+    short_horizons.merge(state, other, house)
+    _merge_purchases(state, other, house)
     state.events += other.events
     state.sessions += other.sessions
     state.last_web_s = max(state.last_web_s, other.last_web_s)
@@ -57,6 +59,13 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
     state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])
     shorten_journey(state)
+
+
+def _merge_purchases(state: LeadState, other: LeadState, house: House) -> None:
+    if state.purchases is None:
+        state.purchases = other.purchases
+    elif other.purchases is not None:
+        state.overflows += state.purchases.merge(other.purchases, house.samples_per_lead)
 
 
 def add_aliases(state: LeadState, addresses: Iterable[str]) -> int:

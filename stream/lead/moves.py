@@ -114,7 +114,9 @@ class Moves:
             fold.batch.events["lead_moved", "duplicate"] += 1
             return
         cause = Cause(event["event_id"], at_s)
-        decision = decide.decide_merge(state, other, cause, fold.now_s, fold.scorer(), fold.house)
+        decision = decide.decide_merge(
+            state, other, cause, fold.now_s, fold.scorer(), fold.house, fold.beside()
+        )
         fold.touch(state, offset)
         fold.batch.add(address, "lead_moved", decision)
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import orjson
 
+from online_models.protocols import Scorer
 from stream.lead import decide, refusals
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
 from stream.lead.house import House
+from stream.lead.labels import tasks_of
 from stream.lead.moves import Moves
 from stream.lead.outputs import decode_key, epoch_s
 from stream.lead.partition_states import PartitionStates
 from stream.lead.records import Batch, Models, Record
 from stream.lead.routing import CLOCK_HEADER
-from stream.lead.scoring import Scorer
 from stream.lead.state import LeadState, StateFormatError
 
 NEVER_TOO_LATE = frozenset({"erasure", "consent"})
@@ -56,6 +57,7 @@ class Partition:
         self, house: House, models: Models, changelog: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
         self.house = house
+        self._beside = tasks_of(house)[1:]
         self._models = models
         self.states = PartitionStates(house.erasure_key)
         self.leads = self.states.leads
@@ -175,6 +177,16 @@ class Partition:
         version = self.progress.versions.get("p_convert")
         return None if version is None else self._models.scorer("p_convert", version)
 
+    def beside(self) -> dict[str, Scorer]:
+        """Return what is in use of the other tasks, by task."""
+        versions = self.progress.versions
+        return {
+            task: scorer
+            for task in self._beside
+            if task in versions
+            and (scorer := self._models.scorer(task, versions[task])) is not None
+        }
+
     def touch(self, state: LeadState, offset: int) -> None:
         """Mark a state as changed by a record, and set its next timer."""
         state.offset = offset
@@ -234,7 +246,9 @@ class Partition:
         if state is None:
             state = LeadState.new(address, at_s)
         overflows = state.overflows
-        decision = decide.decide_event(state, event, at_s, self.now_s, self.scorer(), self.house)
+        decision = decide.decide_event(
+            state, event, at_s, self.now_s, self.scorer(), self.house, self.beside()
+        )
         self.batch.overflows += state.overflows - overflows
         self.touch(state, offset)
         self.batch.add(address, kind, decision)
@@ -264,7 +278,9 @@ class Partition:
             return
         else:
             try:
-                decision = decide.decide_timers(state, self.now_s, self.scorer(), self.house)
+                decision = decide.decide_timers(
+                    state, self.now_s, self.scorer(), self.house, self.beside()
+                )
             except Exception as error:
                 self.batch.touched[state.lead_id] = None  # changed in part: to be taken back
                 raise _FailedError(step) from error

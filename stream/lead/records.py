@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from online_models.protocols import Scorer
 from stream.lead.decide import Decision
 from stream.lead.outputs import Output
-from stream.lead.scoring import Scorer
 
 
 class Record(Protocol):

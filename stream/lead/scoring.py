@@ -8,11 +8,15 @@ from typing import NamedTuple
 from online_models.protocols import Scorer
 from stream.lead.features import Features, named
 from stream.lead.house import House
+from stream.lead.words import words_of
 
 COLD_VERSION = "0"
 """The version that scores name while there is no snapshot."""
 
 MAX_REASONS = 6
+
+STANDARD_ERRORS = 1.645
+"""To either side: nine times of ten the truth is no farther off."""
 
 
 class Scored(NamedTuple):
@@ -59,23 +63,24 @@ def score_one(
     The score is 100 times the odds relative to those of the base rate, ``r / (1 + r)``: a lead at
     the base rate scores 50, one with four times its odds 80, whatever the base rate is.
 
-    The interval spans the log-odds plus and minus 1.645 standard errors of the base rate's
-    log-odds (Woolf 1955: variance ``1 / positives + 1 / negatives``): wide while few labels were
-    seen.
+    The interval of 90 % spans the log-odds plus and minus 1.645 standard errors: the base rate's
+    (Woolf 1955: variance ``1 / positives + 1 / negatives``), wide while few labels were seen, and
+    the model's own, wide where a lead shows what few leads had.
     """
-    intercept: float = 0.0
+    intercept = variance = 0.0
     learned: Mapping[str, float] = {}
     per_point = math.log(2.0) / house.points_to_double_odds
     prior = logit(house.base_rate_prior)
     if scorer is None:
-        weight, positives, negatives, version = 0.0, 0, 0, COLD_VERSION
+        weight, positives, negatives, version = 0.0, 0, 0.0, COLD_VERSION
     else:
-        positives, negatives, version = scorer.positives, scorer.negatives, scorer.version
+        positives, version = scorer.positives, scorer.version
+        negatives = scorer.negatives / house.negatives_share  # of which so many were taught
         rarer = min(positives, negatives)
         weight = rarer / (rarer + house.prior_strength)
         if weight:
             intercept, learned, variance = scorer.explain_one(x)
-    base_log_odds, spread = _base_rate(
+    base_log_odds, base_variance = _base_rate(
         positives, negatives, house.prior_strength, house.base_rate_prior
     )
     contributions: dict[str, float] = {}
@@ -88,6 +93,7 @@ def score_one(
     # fsum, so that the sum does not depend on the order in which features were met.
     log_odds = baseline + math.fsum(contributions.values())
     log_odds = max(-30.0, min(30.0, log_odds))
+    spread = STANDARD_ERRORS * math.sqrt(base_variance + weight * weight * variance)
     return Scored(
         score=round(100.0 * expit(log_odds - base_log_odds), 2),
         p_convert=expit(log_odds),
@@ -101,17 +107,25 @@ def score_one(
     )
 
 
+def score_of(p_convert: float, positives: int, negatives: int, house: House) -> float:
+    """Return the score of a probability where so many labels were learned."""
+    base_log_odds, _ = _base_rate(
+        positives, negatives / house.negatives_share, house.prior_strength, house.base_rate_prior
+    )
+    return round(100.0 * expit(logit(min(1 - 1e-13, max(1e-13, p_convert))) - base_log_odds), 2)
+
+
 @lru_cache(64)
 def _base_rate(
-    positives: int, negatives: int, believed: float, prior: float
+    positives: int, negatives: float, believed: float, prior: float
 ) -> tuple[float, float]:
-    """Return the base rate's log-odds and how far they may be off, the same for many leads."""
+    """Return the base rate's log-odds and their variance, the same for many leads."""
     converted, lost = positives + believed * prior, negatives + believed * (1.0 - prior)
-    return math.log(converted / lost), 1.645 * math.sqrt(1.0 / converted + 1.0 / lost)
+    return math.log(converted / lost), 1.0 / converted + 1.0 / lost
 
 
 def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
-    """Return the largest contributions by name, the rest as ``other``, and the baseline.
+    """Return the largest contributions by name and in words, the rest as ``other``, the baseline.
 
     Together they are the log-odds of ``p_convert``.
     """
@@ -120,9 +134,10 @@ def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
     named = [(name, c) for _, name, c in ranked[:MAX_REASONS] if c]
     rest = scored.log_odds - scored.baseline - math.fsum([c for _, c in named])
     reasons: list[dict[str, float | str]] = [
-        {"feature": name, "contribution": c} for name, c in named
+        {"feature": name, "contribution": c, "text": words_of(name)} for name, c in named
     ]
     if len(ranked) > MAX_REASONS or abs(rest) > 1e-9:
-        reasons.append({"feature": "other", "contribution": rest})
-    reasons.append({"feature": "baseline", "contribution": scored.baseline})
+        reasons.append({"feature": "other", "contribution": rest, "text": words_of("other")})
+    baseline: dict[str, float | str] = {"feature": "baseline", "contribution": scored.baseline}
+    reasons.append(baseline | {"text": words_of("baseline")})
     return reasons

@@ -5,10 +5,10 @@ from dataclasses import MISSING, dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
-import orjson
-
 from stream.lead.decay import DecayedCounts
 from stream.lead.points import Ledger
+from stream.lead.purchases import Purchases
+from stream.lead.samples import OpenVector, Sample
 from stream.lead.unsettled import Unsettled
 
 SCHEMA_VERSION = 2
@@ -30,22 +30,6 @@ class StateFormatError(ValueError):
 
 
 @dataclass(slots=True)
-class Sample:
-    """A vector that the lead was scored with, kept until its label is known."""
-
-    at_s: float
-    p_convert: float
-    x: dict[str, float | str]
-    _json: orjson.Fragment | None = field(default=None, compare=False, repr=False)
-
-    def json(self) -> orjson.Fragment:
-        """Return it as JSON, written once: it is stored many times and never changes."""
-        if self._json is None:
-            self._json = orjson.Fragment(orjson.dumps([self.at_s, self.p_convert, self.x]))
-        return self._json
-
-
-@dataclass(slots=True)
 class LeadState:
     """What is known of one lead.
 
@@ -53,10 +37,13 @@ class LeadState:
     applied, so that a record replayed changes nothing. ``next_due_s`` is the earliest timer.
     ``discounted`` holds what machines did in the lead's name, as kind and reason -> [count, latest
     time]; ``mails`` the newest mails as [mail, delivered, span of a scanner's clicks, noted].
-    ``consent`` holds purpose -> [granted, since], ``aliases`` the addresses that forward here, so
-    that erasure reaches them. A state with ``forward_to`` is a forwarding
-    address and holds nothing else: since ``first_at_s``, and ``last_at_s`` is the time of the
-    newest history that went this way.
+    ``open_vectors`` holds task -> the vector of a short horizon that waits for its label,
+    ``session_noted_s`` the last event of the newest session known to have ended, ``purchases``
+    what a customer has bought. ``log_odds`` are those of the newest scoring, ``moved_by`` what
+    moved them since a score last went out (``stream.lead.movement``). ``consent`` holds purpose ->
+    [granted, since], ``aliases`` the addresses that forward here, so that erasure reaches them. A
+    state with ``forward_to`` is a forwarding address and holds nothing else: since ``first_at_s``,
+    and ``last_at_s`` is the time of the newest history that went this way.
     """
 
     lead_id: str
@@ -81,11 +68,16 @@ class LeadState:
     recent_ids: dict[int, float] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     sampled_of: int = 0
+    open_vectors: dict[str, OpenVector] = field(default_factory=dict)
+    session_noted_s: float = 0.0
+    purchases: Purchases | None = None
     outcome: str | None = None
     outcome_at_s: float = 0.0
     score: float | None = None
     p_convert: float | None = None
     model_version: str = ""
+    log_odds: float | None = None
+    moved_by: list[list[Any]] = field(default_factory=list)
     tier: str | None = None
     triggered_s: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, list[Any]] = field(default_factory=dict)
@@ -125,7 +117,14 @@ class LeadState:
         if self.recent_ids:
             document["recent_ids"] = list(map(list, self.recent_ids.items()))
         if self.samples:
-            document["samples"] = [[s.at_s, s.p_convert, s.x] for s in self.samples]
+            document["samples"] = [sample.row() for sample in self.samples]
+        if self.open_vectors:
+            document["open_vectors"] = {
+                task: [v.sample.row(), v.mail, v.positive_s]
+                for task, v in self.open_vectors.items()
+            }
+        if self.purchases is not None:
+            document["purchases"] = self.purchases.to_json()
         if self.unsettled is not None:
             document["unsettled"] = self.unsettled.to_json()
         return document
@@ -149,6 +148,12 @@ class LeadState:
             if "unsettled" in values:
                 values["unsettled"] = Unsettled.from_json(values["unsettled"])
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
+            values["open_vectors"] = {
+                task: OpenVector(Sample(*sample), mail, positive_s)
+                for task, (sample, mail, positive_s) in values.get("open_vectors", {}).items()
+            }
+            if values.get("purchases") is not None:
+                values["purchases"] = Purchases.from_json(values["purchases"])
             state = cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(

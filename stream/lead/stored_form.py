@@ -49,11 +49,15 @@ def frame(body: bytes, due_s: float | None, offset: int, version: int = SCHEMA_V
 def encode_state(state: LeadState) -> bytes:
     """Return a lead's state as it stands in the changelog."""
     document = state.to_json()
-    if state.samples:
-        try:
+    try:
+        if state.samples:
             document["samples"] = [sample.json() for sample in state.samples]
-        except TypeError as error:
-            raise _nested_too_deep(error) from None
+        for task, vector in state.open_vectors.items():
+            document["open_vectors"][task][0] = vector.sample.json()
+        if state.purchases is not None:
+            document["purchases"][4] = [sample.json() for sample in state.purchases.samples]
+    except TypeError as error:
+        raise _nested_too_deep(error) from None
     return encode_row(document, state.next_due_s, state.offset)
 
 

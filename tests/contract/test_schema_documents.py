@@ -44,7 +44,7 @@ DECIDED = {
     "cause_event_id": "9b1c",
     "occurred_at": AT,
 }
-VERSION = {"model": "p_convert", "version": "12"}
+VERSION = {"model": "p_convert", "version": "logistic-12"}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "page_view": VISIT | {"url": "https://example.com/pricing", "duration_s": 12},
@@ -89,7 +89,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"snapshot_schema": 1, "library": "river 0.26.1", "state": STATE}
     | {"examples": 100, "positives": 3},
     "serving_version": VERSION,
-    "model_checkpoint": {"model": "p_convert", "next_offset": 100, "checkpoint_schema": 1}
+    "champion": {"model": "p_convert", "kind": "logistic", "decided_by": "rule"},
+    "model_checkpoint": {"model": "p_convert", "kind": "logistic", "next_offset": 100}
+    | {"version_offset": 98, "weight_sum": 230.5, "examples": 98, "checkpoint_schema": 1}
     | {"library": "river 0.26.1", "state": STATE},
     "dead_letter": {"topic": "page-views", "partition": 0, "offset": 17, "stage": "route"}
     | {"reason": "bad_value", "field": None, "message": "give a number", "received_at": AT}

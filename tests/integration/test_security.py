@@ -26,9 +26,9 @@ from stream.kafka.transactions import addressed, append
 from stream.lead.learner import serving_record
 from stream.lead.outputs import Output
 from stream.lead.signature import signed
+from stream.models import offset_of
 from stream.rights import Party, Right, rights
 from stream.roles import OUTPUTS, ROLES
-from stream.models import offset_of
 from stream.settings import Settings
 
 DEADLINE_S = 60
@@ -334,7 +334,7 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
         asyncio.run(
             _write(
                 settings,
-                signed(Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/logistic-998", foreign, []), ours),
+                signed(Output(version.topic, b"p_convert/logistic-998", foreign, []), ours),
                 signed(serving_record("p_convert", "serving", "logistic-998"), ours),
             )
         )

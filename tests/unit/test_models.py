@@ -8,8 +8,7 @@ import orjson
 import pytest
 from decoder_checks import EXAMPLE
 
-from online_models.bayesian_logistic import BayesianLogisticRegression
-from online_models.logistic import OnlineLogisticRegression
+from online_models.catalogue import build_model
 from schemas import topics
 from stream import metrics
 from stream.agents import learn
@@ -21,13 +20,15 @@ from stream.models import P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 SECRET = "the-secret-of-this-deployment"  # noqa: S105 - of this test alone
-SETTINGS = Settings(snapshot_key=SECRET, snapshot_limit_bytes=2_000, model="logistic", challengers="")
+SETTINGS = Settings(
+    snapshot_key=SECRET, snapshot_limit_bytes=2_000, model="logistic", challengers="", tasks=""
+)
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def taught(examples: int) -> Learner:
-    learner = Learner(P_CONVERT, "logistic", OnlineLogisticRegression())
+    learner = Learner(P_CONVERT, "logistic", build_model)
     for n in range(examples):
         x = {"age": float(n % 7), "last": "page_view"}
         example = {**EXAMPLE, "x": x, "y": n % 2 == 0}
@@ -229,7 +230,7 @@ def test_a_new_champion_serves_at_once_and_a_pinned_version_before_all():
         take_in(SETTINGS, store, as_read(signed(output, SECRET.encode())))
 
     store = store_of(*published(20), *published(30))
-    one = Learner(P_CONVERT, "bayesian_logistic", BayesianLogisticRegression())
+    one = Learner(P_CONVERT, "bayesian_logistic", build_model)
     for n in range(25):
         one.learn(decoded(orjson.dumps(EXAMPLE | {"x": {"last": "a"}})), n)
     say(store, one.snapshot())

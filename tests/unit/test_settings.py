@@ -76,3 +76,36 @@ def test_development_keys_are_warned_of_where_kafka_is_shared(bootstrap, warned,
         monkeypatch.setattr(run, "structlog", structlog)
         run._warn_of_development_keys(settings)
     assert [entry["setting"] for entry in logs] == warned
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("horizon_s", 59, "greater than or equal to 60"),
+        ("opens_horizon_s", 10_368_001, "less than or equal to 10368000"),
+        ("tasks", "returns_in_day,p_convert", "'p_convert' is nothing that can be learned beside"),
+        ("products", "Seats,seats", "'seats' and 'Seats' would share the model"),
+        ("products", "席", "neither letter"),
+        ("products", "x" * 80, "too long"),
+        ("products", ",".join("abcdefghi"), "name the 8 that matter most"),
+        ("negatives_share", 0, "greater than 0"),
+        ("labels", "guess", "'wait' or 'fake_negative'"),
+    ],
+)
+def test_what_is_to_be_learned_is_checked(name, value, said):
+    with pytest.raises(ValidationError, match=said):
+        Settings(**{name: value})
+
+
+def test_a_session_ends_before_the_lead_can_return():
+    tasks = "returns_in_day"
+    with pytest.raises(ValidationError, match="LEADSTREAM_RETURNS_HORIZON_S"):
+        Settings(tasks=tasks, returns_horizon_s=1_800, session_gap_s=1_800)
+    house = Settings(tasks=tasks, products="Seats, Support").house()
+    assert house.tasks == {"returns_in_day"}
+    assert house.products == ("Seats", "Support")
+
+
+def test_no_lead_is_forgotten_before_its_label_is_known():
+    with pytest.raises(ValidationError, match="LEADSTREAM_PURCHASE_HORIZON_S"):
+        Settings(lead_retention_s=86_400 * 91, purchase_horizon_s=86_400 * 100)

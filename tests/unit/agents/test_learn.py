@@ -66,6 +66,7 @@ class Kafka:
         self.sent: list[str] = []
 
     async def send(self, outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
+        assert next_offset is None or next_offset >= 0
         for output in outputs:
             self.sent.append(output.key.decode())
             if output.topic == topics.MODEL_SNAPSHOTS.name:

@@ -17,7 +17,7 @@ class Stubborn:
         self.p = p
         self.positives = self.negatives = 0
 
-    def learn_one(self, x, y, weight=1.0):
+    def learn_one(self, _x, y, _weight=1.0):
         self.positives += y
         self.negatives += not y
 
@@ -26,11 +26,13 @@ class Stubborn:
 
 
 def contest(champion="bayesian_logistic"):
-    return Contest("p_convert", (Learner("p_convert", k, build_model(k)) for k in KINDS), champion)
+    return Contest("p_convert", (Learner("p_convert", k, build_model) for k in KINDS), champion)
 
 
 def between(**says):
-    learners = [Learner("p_convert", kind, Stubborn(p)) for kind, p in says.items()]
+    learners = [
+        Learner("p_convert", kind, lambda kind, _=None: Stubborn(says[kind])) for kind in says
+    ]
     return Contest("p_convert", learners, next(iter(says)))
 
 
@@ -43,7 +45,7 @@ def teach(one, n, offset=0):
 def test_all_learn_the_same_examples_and_predict_each_before_it():
     one = contest()
     first = one.learn(decoded(orjson.dumps(EXAMPLE)), 0)
-    assert first == {"bayesian_logistic": 0.5, "logistic": 0.5}
+    assert {kind: of.p for kind, of in first.items()} == dict.fromkeys(KINDS, 0.5)
     teach(one, 20, offset=1)
     assert {c.learner.next_offset for c in one.contestants.values()} == {21}
 
@@ -65,7 +67,7 @@ def test_it_goes_on_from_its_checkpoints_with_challenges_as_they_stood():
     one, other = contest(), contest()
     teach(one, 30)
     for record in one.checkpoints():
-        other.resume(decoded_checkpoint(record.value), build_model)
+        other.resume(decoded_checkpoint(record.value))
     assert other.next_offset == 30
     for each in (one, other):
         teach(each, 20, offset=30)
@@ -76,7 +78,7 @@ def test_a_challenge_against_a_former_champion_is_not_gone_on_with():
     one, other = contest(), contest(champion="logistic")
     teach(one, 30)
     for record in one.checkpoints():
-        other.resume(decoded_checkpoint(record.value), build_model)
+        other.resume(decoded_checkpoint(record.value))
     assert all(c.challenge.advantage == 0.0 for c in other.contestants.values())
 
 
@@ -86,7 +88,7 @@ def test_who_learns_anew_is_not_compared_until_it_has_come_up():
     for record in one.checkpoints():
         checkpoint = decoded_checkpoint(record.value)
         if checkpoint.kind == "logistic":
-            other.resume(checkpoint, build_model)
+            other.resume(checkpoint)
     assert other.next_offset == 0
     teach(other, 30)
     assert other.contestants["logistic"].challenge.checkpoint()[0] == 30

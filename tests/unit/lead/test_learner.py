@@ -1,3 +1,5 @@
+from random import Random
+
 import orjson
 import pytest
 from decoder_checks import EXAMPLE
@@ -9,11 +11,14 @@ from stream.models import P_CONVERT
 
 
 def learner(kind="bayesian_logistic"):
-    return Learner(P_CONVERT, kind, build_model(kind))
+    return Learner(P_CONVERT, kind, build_model)
 
 
 def restored(checkpoint):
-    return Learner.restore(decoded_checkpoint(checkpoint), build_model)
+    document = decoded_checkpoint(checkpoint)
+    one = Learner(document.model, document.kind, build_model)
+    one.resume(document)
+    return one
 
 
 def teach(one, offset=0, **changed):
@@ -35,7 +40,7 @@ def test_what_is_no_example_is_refused(value):
 
 def test_an_example_is_learned_once_and_only_by_its_own_model():
     one, other = learner(), learner()
-    assert teach(one, 4) == 0.5
+    assert teach(one, 4) == (0.5, [])
     assert teach(one, 4, y=False) is None
     assert teach(one, 5, model="returns_in_day") is None
     assert (one.version, one.next_offset) == ("bayesian_logistic-5", 6)
@@ -96,7 +101,8 @@ def test_real_numbers_that_a_checkpoint_has_as_huge_integers_are_written_again()
     ("field", "value"),
     [
         ("names", []), ("names", ["age"]), ("names", ["", ""]),
-        ("curves", {"age": [1, []]}), ("weights", [0.0, 0.0]), ("weights", ["1"]),
+        ("curves", {"age": [1, []]}), ("curves", {"age": [1, [[4, 1.0]]]}),
+        ("weights", [0.0, 0.0]), ("weights", ["1"]),
         ("covariance", "AAAA"), ("covariance", "no base64"), ("covariance", "AAAAAAAA+H8="),
         ("alone", {"a": [1.0]}), ("curves", {"age": [1, [[0, -1.0]]]}), ("positives", -1),
         ("curves", {"age": [1, [[10**9, 1.0]]]}), ("calibration", [1.0]),
@@ -133,3 +139,48 @@ def test_a_checkpoint_at_an_offset_that_no_log_has_is_refused():
     document = orjson.loads(learner().checkpoint().value or b"") | {"next_offset": 2**63}
     with pytest.raises(ValueError, match="checkpoint is broken"):
         restored(orjson.dumps(document))
+
+
+def flipping(one, flip_at, examples, *, stop=False):
+    """Teach a relation that turns into its opposite; return when a drift of the loss was seen."""
+    rng, seen = Random(3), []
+    for offset in range(examples):
+        wants = rng.random() < 0.5
+        odds = 0.9 if wants == (offset < flip_at) else 0.1
+        learned = teach(one, offset, x={"last": "demo" if wants else "job"}, y=rng.random() < odds)
+        seen += [offset for alert in learned.alerts if alert.what == "loss"]
+        if seen and stop:
+            break
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["bayesian_logistic", "naive_bayes"])
+@pytest.mark.parametrize("on_drift", ["raise_learning_rate", "replace", "tell"])
+def test_a_relation_that_turns_is_seen_and_reacted_to(on_drift, kind):
+    one = Learner(P_CONVERT, kind, build_model, on_drift)
+    (seen,) = flipping(one, 3_000, 4_000)
+    assert 3_000 < seen < 3_400
+    demo = one.model.predict_proba_one({"last": "demo"})
+    assert demo > 0.3 if on_drift == "tell" else demo < 0.3
+
+
+def test_a_successor_and_what_watches_survive_a_restart():
+    one = Learner(P_CONVERT, "bayesian_logistic", build_model, "replace")
+    (seen,) = flipping(one, 3_000, 4_000, stop=True)
+    document = decoded_checkpoint(one.checkpoint().value)
+    assert document.successor is not None
+    again = Learner(P_CONVERT, "bayesian_logistic", build_model, "replace")
+    again.resume(document)
+    for offset in range(seen + 1, seen + 150):
+        for each in (one, again):
+            teach(each, offset, x={"last": "demo"}, y=offset % 9 == 0)
+    assert again.checkpoint() == one.checkpoint()
+
+
+def test_a_verdict_of_sales_is_learned_and_says_nothing_of_drift():
+    one = learner()
+    before = one.checkpoint(), one.model.predict_proba_one({"last": "demo"})
+    assert teach(one, 0, x={"last": "demo"}, source="feedback").alerts == []
+    assert one.model.predict_proba_one({"last": "demo"}) > before[1]
+    drift = [orjson.loads(c.value)["drift"] for c in (before[0], one.checkpoint())]
+    assert drift[0] == drift[1]

@@ -169,7 +169,7 @@ def test_a_lead_that_sales_has_closed_is_not_missed():
 
 
 def test_silence_to_the_horizon_is_taught_by_a_tick():
-    stream = LeadStream()
+    stream = LeadStream(house=replace(HOUSE, labels="wait"))
     stream.send(event("activity", "a", 0, lead_id="L"))
     stream.tick(HOUSE.horizon_s - 1)
     assert stream.bodies(topics.TRAINING_EXAMPLES) == []

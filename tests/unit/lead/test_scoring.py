@@ -12,12 +12,13 @@ HOUSE = House(base_rate_prior=0.02, points_to_double_odds=20.0, prior_strength=2
 class Fixed:
     model, version = "p_convert", "7"
 
-    def __init__(self, positives, negatives, intercept=0.0, contributions=None):
+    def __init__(self, positives, negatives, intercept=0.0, contributions=None, variance=0.0):
         self.positives, self.negatives = positives, negatives
         self.intercept, self.contributions = intercept, contributions or {}
+        self.variance = variance
 
     def explain_one(self, x):  # noqa: ARG002 - the protocol's
-        return self.intercept, self.contributions
+        return self.intercept, self.contributions, self.variance
 
 
 def scored_with(points=None, scorer=None):
@@ -104,3 +105,10 @@ def test_the_interval_narrows_with_labels():
 def test_expit_undoes_logit_and_never_overflows():
     assert expit(logit(0.3)) == pytest.approx(0.3)
     assert (expit(-1e4), expit(1e4)) == (0.0, 1.0)
+
+
+def test_the_interval_is_wide_where_the_model_knows_little_of_a_lead():
+    known, strange = (scored_with(scorer=Fixed(900, 900, variance=v)) for v in (0.01, 1.0))
+    assert known.p_convert == strange.p_convert
+    assert strange.p_high - strange.p_low > 3 * (known.p_high - known.p_low)
+    assert strange.p_low < strange.p_convert < strange.p_high
