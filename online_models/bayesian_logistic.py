@@ -1,8 +1,6 @@
 """Online Bayesian logistic regression: what features share is told apart, so few labels suffice."""
 
-import base64
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,9 @@ from numpy.typing import NDArray
 from online_models import formats, laplace
 from online_models.axes import inputs_of, knot_name
 from online_models.calibration import SlopeCalibration
+from online_models.observed_curves import ObservedCurve
 from online_models.protocols import Features
+from online_models.symmetric import packed, unpacked
 from online_models.uncertainty import Uncertainty
 
 SNAPSHOT_SCHEMA = 2
@@ -84,7 +84,7 @@ class BayesianLogisticRegression:
         self._covariance: Array = np.zeros((32, 32))
         self._covariance[0, 0] = INTERCEPT_VARIANCE
         self._alone: dict[str, list[float]] = {}
-        self._curves: dict[str, _Curve] = {}
+        self._curves: dict[str, ObservedCurve] = {}
         self._calibration = SlopeCalibration()
         self._uncertainty = Uncertainty()
 
@@ -212,7 +212,6 @@ class BayesianLogisticRegression:
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state; the covariance is its upper triangle, float64 in base64."""
         size = len(self._names)
-        triangle = self._covariance[:size, :size][np.triu_indices(size)]
         return {
             "schema": CHECKPOINT_SCHEMA,
             "library": LIBRARY,
@@ -221,7 +220,7 @@ class BayesianLogisticRegression:
             "ignored_features": self.ignored_features,
             "names": list(self._names),
             "weights": self._weights[:size].tolist(),
-            "covariance": base64.b64encode(triangle.astype("<f8").tobytes()).decode(),
+            "covariance": packed(self._covariance[:size, :size]),
             "calibration": self._calibration.checkpoint(),
             "uncertainty": self._uncertainty.checkpoint(size),
             "alone": {name: list(row) for name, row in self._alone.items()},
@@ -244,7 +243,7 @@ class BayesianLogisticRegression:
         checked = formats.checked_bayesian(state)
         model = cls(**parameters)
         size = len(checked["names"])
-        triangle = _triangle(checked["covariance"], size)
+        covariance = unpacked(checked["covariance"], size)
         model.positives, model.negatives = checked["positives"], checked["negatives"]
         model.ignored_features = checked["ignored_features"]
         model._names = {name: number for number, name in enumerate(checked["names"])}
@@ -259,14 +258,12 @@ class BayesianLogisticRegression:
         room = max(32, 1 << (size - 1).bit_length())
         model._weights, model._covariance = np.zeros(room), np.zeros((room, room))
         model._weights[:size] = checked["weights"]
-        rows, columns = np.triu_indices(size)
-        model._covariance[rows, columns] = triangle
-        model._covariance[columns, rows] = triangle
+        model._covariance[:size, :size] = covariance
         model._calibration.restore(checked["calibration"])
         model._uncertainty.restore(checked["uncertainty"])
         model._alone = {name: list(row) for name, row in checked["alone"].items()}
         for feature, (seen, knots) in checked["curves"].items():
-            curve = model._curves[feature] = _Curve(seen)
+            curve = model._curves[feature] = ObservedCurve(seen)
             for knot, total in knots:
                 name = knot_name(feature, knot)
                 if name not in model._names and name not in model._alone:
@@ -296,7 +293,7 @@ class BayesianLogisticRegression:
             elif row is not None:
                 alone.append((row, value))
             if knot is not None:
-                self._curves.setdefault(feature, _Curve()).add(name, knot, value)
+                self._curves.setdefault(feature, ObservedCurve()).add(name, knot, value)
         for feature in x:
             if feature in self._curves:
                 self._curves[feature].seen += 1
@@ -334,26 +331,3 @@ class BayesianLogisticRegression:
             return float(self._weights[number])
         row = self._alone.get(name)
         return 0.0 if row is None else row[0]
-
-
-@dataclass(slots=True)
-class _Curve:
-    """The knots of a feature's axis that have been met, and where on them examples were in sum."""
-
-    seen: int = 0
-    knots: dict[str, int] = field(default_factory=dict)
-    sums: dict[str, float] = field(default_factory=dict)
-
-    def add(self, name: str, knot: int, share: float) -> None:
-        self.knots[name] = knot
-        self.sums[name] = self.sums.get(name, 0.0) + share
-
-
-def _triangle(encoded: str, size: int) -> Array:
-    try:
-        triangle = np.frombuffer(base64.b64decode(encoded, validate=True), dtype="<f8")
-    except ValueError:
-        triangle = np.zeros(0)
-    if triangle.size != size * (size + 1) // 2 or not np.isfinite(triangle).all():
-        raise formats.ModelFormatError("checkpoint is broken: covariance is not what names ask for")
-    return triangle

@@ -19,7 +19,6 @@ from online_models.formats import ModelFormatError
 from schemas import topics
 from schemas.topics import TOPICS
 from stream.cli.run import _key_and_time
-from stream.evaluate import LogEntry
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic_of
 from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.learner import Learner, decoded, decoded_checkpoint
@@ -32,6 +31,7 @@ from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import frame, read_row
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import P_CONVERT, SnapshotStore
+from stream.offline import LogEntry
 
 KIND = "bayesian_logistic"
 VERSION = "logistic-7"

@@ -8,7 +8,6 @@ from zlib import crc32
 import orjson
 
 from schemas import topics
-from stream.evaluate import LogEntry
 from stream.event_files import TOPIC_OF_TYPE
 from stream.lead.house import House
 from stream.lead.outputs import Origin, Output
@@ -18,6 +17,7 @@ from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
 from stream.lead.state import LeadState
 from stream.models import SnapshotStore
+from stream.offline import LogEntry
 
 START_S = 1_770_000_000.0
 DAY_S = 86_400.0

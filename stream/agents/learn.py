@@ -1,21 +1,17 @@
 """learn: the contests of all models, in the order of their examples; publishes what they know."""
 
 import asyncio
-import contextlib
+import math
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import structlog
 
 from online_models.catalogue import build_model
-from online_models.drift import Alert
-from online_models.fairness import GroupQuality
 from online_models.formats import ModelFormatError
-from online_models.metrics import RollingQuality
 from schemas import topics
-from schemas.learning import Champion, TrainingExample
+from schemas.learning import Champion
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
@@ -32,13 +28,15 @@ from stream.lead.learner import (
     serving_record,
 )
 from stream.lead.outputs import Output
-from stream.lead.scoring import score_of
 from stream.lead.signature import signed
+from stream.model_quality import ModelQuality
 from stream.models import P_CONVERT, SnapshotStore, count_refused
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+OBSERVE_INTERVAL_S = 5.0
+"""Least seconds between two looks at how well models do: they take some milliseconds."""
 SLICE_S = 0.001
 """How long learning may keep a process from everything else at a time."""
 
@@ -86,11 +84,10 @@ class LearnWorker:
         self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
         self._contests: dict[str, Contest] = {}
-        self._quality: dict[tuple[str, str], RollingQuality] = defaultdict(RollingQuality)
-        self._decided: dict[str, Champion | None] = {}
         self._house = settings.house()
-        self._groups: dict[str, GroupQuality] = {}
-        self._agreement = RollingQuality()
+        self._quality = ModelQuality(self._house)
+        self._observed_s = -math.inf
+        self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
         self._published_s = 0.0
         self._checkpointed = 0
@@ -124,11 +121,7 @@ class LearnWorker:
         for record in checkpoints.values():
             if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
                 self._resume(record)
-        self._quality.clear()
-        self._groups = {
-            attribute: GroupQuality(rows_per_lead=self._settings.samples_per_lead)
-            for attribute in sorted(self._house.group_attributes)
-        }
+        self._quality = ModelQuality(self._house)
         self._checkpointed = next_offset = self._next_offset()
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
         await self._learn_all(await read_all(self._settings, examples, self._number, next_offset))
@@ -156,17 +149,7 @@ class LearnWorker:
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
-        metrics.observe_fairness({})
-        with contextlib.suppress(KeyError):
-            metrics.SALES_AGREEMENT_RATIO.remove(P_CONVERT)
-        for name, contest in self._contests.items():
-            for gauge in (metrics.AUC_RATIO, metrics.LOG_LOSS, metrics.CALIBRATION_ERROR):
-                with contextlib.suppress(KeyError):  # never set
-                    gauge.remove(name)
-            for kind in contest.contestants:
-                for of_kind in (metrics.CONTESTANT_LOG_LOSS, metrics.CHALLENGER_ADVANTAGE):
-                    with contextlib.suppress(KeyError):
-                        of_kind.remove(name, kind)
+        self._quality.withdraw(self._contests.values())
 
     def _contest(self, name: str, kinds: Sequence[str]) -> Contest:
         decided = self._decided[name] = self._store.champion(name)
@@ -208,38 +191,8 @@ class LearnWorker:
             for contest in self._contests.values():
                 contest.pass_over(record.offset)
             return
-        for name, contest in self._contests.items():
-            learned = contest.learn(example, record.offset)
-            champion = learned.get(contest.champion)
-            if champion is None:
-                continue
-            label = "positive" if example.y else "negative"
-            metrics.EXAMPLES_LEARNED.labels(name, label).inc()
-            for alert in champion.alerts:
-                self._alert(name, alert)
-            if example.source == "feedback":
-                self._agreement.add(example.y, example.p_convert)
-                continue
-            self._quality[name, ""].add(example.y, example.p_convert)
-            for kind, of in learned.items():
-                self._quality[name, kind].add(example.y, of.p)
-            self._compare_groups(contest, example)
-
-    def _alert(self, name: str, alert: Alert) -> None:
-        what = alert.what.partition(":")[0]  # features are named after what leads said
-        metrics.DRIFT_ALERTS.labels(name, what, alert.detector).inc()
-        log.warning("drift", model=name, what=what, detector=alert.detector)
-
-    def _compare_groups(self, contest: Contest, example: TrainingExample) -> None:
-        """Count an example for the groups that its lead is in."""
-        if contest.name != P_CONVERT:
-            return
-        model = contest.learner.model
-        score = score_of(example.p_convert, model.positives, model.negatives, self._house)
-        for attribute, quality in self._groups.items():
-            group = example.groups.get(attribute)
-            if group is not None:
-                quality.add(group, example.y, example.p_convert, score >= self._house.hot_at)
+        for contest in self._contests.values():
+            self._quality.add(contest, example, contest.learn(example, record.offset))
 
     async def _publish(self) -> None:
         now_s = self._clock()
@@ -257,14 +210,9 @@ class LearnWorker:
             await self._send(outputs, checkpoint=checkpoint)
         if outputs:
             self._published_s = now_s
-            for contest in self._contests.values():
-                self._observe(contest)
-            agreement = self._agreement.auc()
-            if agreement is not None:
-                metrics.SALES_AGREEMENT_RATIO.labels(P_CONVERT).set(agreement)
-            metrics.observe_fairness(
-                {(P_CONVERT, attribute): q.report() for attribute, q in self._groups.items()}
-            )
+            if now_s - self._observed_s >= OBSERVE_INTERVAL_S:
+                self._observed_s = now_s
+                self._quality.publish(self._contests.values())
 
     def _crown(self, contest: Contest) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
@@ -330,20 +278,3 @@ class LearnWorker:
             for v in surplus
             if v not in in_use
         ]
-
-    def _observe(self, contest: Contest) -> None:
-        served = self._quality[contest.name, ""]
-        for gauge, value in (
-            (metrics.AUC_RATIO, served.auc()),
-            (metrics.LOG_LOSS, served.log_loss()),
-            (metrics.CALIBRATION_ERROR, served.calibration_error()),
-        ):
-            if value is not None:
-                gauge.labels(contest.name).set(value)
-        for kind, contestant in contest.contestants.items():
-            loss = self._quality[contest.name, kind].log_loss()
-            if loss is not None:
-                metrics.CONTESTANT_LOG_LOSS.labels(contest.name, kind).set(loss)
-            if kind != contest.champion:
-                advantage = contestant.challenge.advantage
-                metrics.CHALLENGER_ADVANTAGE.labels(contest.name, kind).set(advantage)

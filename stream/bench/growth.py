@@ -20,7 +20,6 @@ from stream.bench.harness import BenchError, machine
 from stream.bench.limit import BATCH_RECORDS
 from stream.bench.mix import SECONDS_BETWEEN_VISITS, START_S, MixedEvent, mixed_events
 from stream.bench.typical_leads import TypicalLeads, lead_name
-from stream.evaluate import LogEntry, OfflineStream
 from stream.kafka.clients import READ_RECORDS
 from stream.lead.house import DAY_S, House
 from stream.lead.labels import MODEL
@@ -32,6 +31,7 @@ from stream.lead.records import Batch
 from stream.lead.routing import Router
 from stream.lead.stored_form import decode_state, frame, read_row
 from stream.models import SnapshotStore
+from stream.offline import LogEntry, OfflineStream
 from stream.settings import Settings
 
 RECEIVED_S = 2e9

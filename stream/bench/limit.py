@@ -9,12 +9,12 @@ import orjson
 from online_models.catalogue import build_model
 from schemas import topics
 from stream.bench.mix import MixedEvent, mixed_events
-from stream.evaluate import LogEntry
 from stream.lead.learner import Learner, decoded
 from stream.lead.outputs import Origin
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
 from stream.models import P_CONVERT, SnapshotStore
+from stream.offline import LogEntry
 from stream.settings import Settings
 
 BATCH_RECORDS = 500

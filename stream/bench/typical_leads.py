@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from schemas import topics
-from stream.evaluate import OfflineStream
 from stream.kafka.clients import new_producer, partition_of
 from stream.kafka.transactions import ToSend, append
 from stream.lead.outputs import encode_key
 from stream.lead.progress import META_KEY
 from stream.lead.stored_form import encode_row, encode_state
+from stream.offline import OfflineStream
 from stream.settings import Settings
 from stream.simulator import Simulation
 

@@ -17,12 +17,12 @@ import orjson
 from online_models.bayesian_logistic import BayesianLogisticRegression
 from online_models.protocols import Features
 from schemas import topics
-from stream.evaluate import LogEntry
 from stream.lead.house import DAY_S, House, Labels
 from stream.lead.outputs import Origin, epoch_s
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
 from stream.lead.scoring import Scored, score_one
+from stream.offline import LogEntry
 from stream.settings import Settings
 from stream.simulator.simulation import Simulation
 

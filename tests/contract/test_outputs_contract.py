@@ -9,10 +9,10 @@ import pytest
 from lead_stream import HOUSE, RULES
 
 from schemas import topics
-from stream.evaluate import OfflineStream
 from stream.lead.house import House
 from stream.lead.labels import tasks_of
 from stream.lead.outputs import Output
+from stream.offline import OfflineStream
 from stream.simulator import Simulation
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -8,11 +8,12 @@ import pytest
 from lead_stream import DAY_S, HOUSE, event
 
 from schemas import topics
-from stream.evaluate import Evaluation, OfflineStream, evaluate
+from stream.evaluate import Evaluation, evaluate
 from stream.event_files import TOPIC_OF_TYPE
 from stream.lead.house import House
 from stream.lead.point_rules import parse_point_rules
 from stream.lead.scoring import expit, logit
+from stream.offline import OfflineStream
 from stream.simulator import Simulation
 
 KEY = b"a key for tests"

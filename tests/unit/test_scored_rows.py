@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 from lead_stream import DAY_S, HOUSE
 
-from stream.evaluate import OfflineStream
 from stream.lead.scoring import score_one
+from stream.offline import OfflineStream
 from stream.simulator import Simulation
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -5,11 +5,11 @@ import pytest
 from lead_stream import DAY_S, LeadStream, event
 
 from schemas import topics
-from stream.evaluate import LogEntry
 from stream.lead.erasure import ERASED_PREFIX, REMAINS
 from stream.lead.progress import META_KEY
 from stream.lead.state import MAX_ALIASES
 from stream.lead.stored_form import decode_document
+from stream.offline import LogEntry
 
 PARTITIONS = [1, 5]
 

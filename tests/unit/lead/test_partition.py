@@ -6,12 +6,12 @@ import pytest
 from lead_stream import DAY_S, HOUSE, START_S, LeadStream, event
 
 from schemas import topics
-from stream.evaluate import LogEntry
 from stream.lead.lead_table import LeadTable
 from stream.lead.partition import Partition
 from stream.lead.progress import META_KEY
 from stream.lead.state import SCHEMA_VERSION, LeadState, StateFormatError
 from stream.lead.stored_form import decode_state, encode_state, read_row
+from stream.offline import LogEntry
 
 GRACE_S = HOUSE.late_grace_s
 

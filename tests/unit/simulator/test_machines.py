@@ -7,11 +7,11 @@ import orjson
 import pytest
 from lead_stream import DAY_S
 
-from stream.evaluate import OfflineStream
 from stream.lead import discount
 from stream.lead.decide import score_state
 from stream.lead.house import House
 from stream.lead.point_rules import parse_point_rules
+from stream.offline import OfflineStream
 
 CLICKS_HEAT = House(
     points=parse_point_rules("""
