@@ -7,12 +7,11 @@ from typing import Any
 
 from schemas import topics
 from stream.evaluated_fairness import EvaluatedFairness
-from stream.evaluated_models import Scores
+from stream.evaluated_models import Alone, Scores
 from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.outputs import rfc3339
-from stream.lead.scoring import Scored
 from stream.lead.tiers import tier_of
 from stream.offline import CHAMPION, OfflineStream
 from stream.quality import ScoredLead, quality
@@ -62,7 +61,7 @@ class Evaluation:
         self._watch = watch
         self._fairness = EvaluatedFairness(house)
         self._served, self._by_rules = Scores(), Scores()
-        self._seen: list[tuple[ScoredRow, list[Scored]]] = []
+        self._seen: list[tuple[ScoredRow, list[Alone]]] = []
         self._vectors: list[Features] = []
         self._rows = 0
         self._random = Random(0)  # noqa: S311 - repeatable, not secret
@@ -125,10 +124,18 @@ class Evaluation:
         """Have the models score what was scored just now, before they learn of it."""
         if self.won.setdefault(row.lead, None) is None:
             self.first_at_s.setdefault(row.lead, row.first_at_s)
-            models = self.stream.models.values()
-            self._seen.append((row, [model.score(row.x) for model in models]))
+            champion = self.stream.champion
+            self._seen.append(
+                (
+                    row,
+                    [
+                        model.alone_of_served(row) if model is champion else model.alone(row)
+                        for model in self.stream.models.values()
+                    ],
+                )
+            )
 
-    def _settle(self, row: ScoredRow, by_models: list[Scored]) -> None:
+    def _settle(self, row: ScoredRow, by_models: list[Alone]) -> None:
         lead = row.lead
         if self.won[lead] is not None:
             return

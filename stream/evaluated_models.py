@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 from online_models.catalogue import build_scorer
 from online_models.protocols import Scorer
@@ -12,9 +12,10 @@ from schemas.learning import TrainingExample
 from stream.lead.features import Features, fact_of
 from stream.lead.house import House
 from stream.lead.learner import Learner
-from stream.lead.scoring import Scored, reasons_of, score_one
+from stream.lead.scoring import Scored, expit, reasons_of, score_of, score_one
 from stream.lead.tiers import tier_of
 from stream.quality import ScoredLead
+from stream.scored_rows import ScoredRow
 
 SNAPSHOT_EVERY_EXAMPLES = 20
 MAIN_FACTS = 12
@@ -46,6 +47,13 @@ class Scores:
             ScoredLead(outcome, self.p.get(lead, []), self.tiers.get(lead, []))
             for lead, outcome in won.items()
         ]
+
+
+class Alone(NamedTuple):
+    """What a model says of a lead without the rules."""
+
+    p_convert: float
+    score: float
 
 
 class EvaluatedModel:
@@ -87,9 +95,23 @@ class EvaluatedModel:
         """Score a vector as the version published last does."""
         return score_one(x, {}, self.scorer, self._house)
 
-    def tier(self, scored: Scored, lead: str) -> str:
+    def alone(self, row: ScoredRow) -> Alone:
+        """Return what the version published last makes of a vector that was scored."""
+        scored = self.score(row.x)
+        return Alone(scored.p_convert, scored.score)
+
+    def alone_of_served(self, row: ScoredRow) -> Alone:
+        """Return the same of the version that served, from the blend: the rules taken out again."""
+        weight = row.scored.model_weight
+        if not weight or self.scorer is None:
+            return self.alone(row)
+        rules = (1.0 - weight) * row.by_rules.log_odds
+        p = expit((row.scored.log_odds - rules) / weight)
+        return Alone(p, score_of(p, self.scorer.positives, self.scorer.negatives, self._house))
+
+    def tier(self, alone: Alone, lead: str) -> str:
         """Return the tier that this score brings a lead to."""
-        return tier_of(scored.score, self.scores.former_tier(lead), self._house)
+        return tier_of(alone.score, self.scores.former_tier(lead), self._house)
 
     def figures(self, vectors: Sequence[Features]) -> dict[str, Any]:
         """Return what it has learned, how fast it is, and what its scores rest on.

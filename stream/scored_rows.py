@@ -3,28 +3,33 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stream.lead.decide import Decision, score_state
+from stream.lead import points
+from stream.lead.decide import Decision
 from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.partition import Partition
 from stream.lead.records import Batch, Models
-from stream.lead.scoring import Scored
-from stream.lead.state import LeadState
+from stream.lead.scoring import Scored, score_one
 
 
 class ScoredRow(NamedTuple):
     """One score of one lead.
 
     ``first_at_s`` is when the lead's first event occurred, ``x`` the vector that it was scored
-    with, ``p`` and ``tier`` what went out, ``by_rules`` what the rules alone would have said.
+    with, ``scored`` and ``tier`` what went out, ``by_rules`` what the rules alone would have said.
     """
 
     lead: str
     first_at_s: float
     x: Features
-    p: float
+    scored: Scored
     tier: str
     by_rules: Scored
+
+    @property
+    def p(self) -> float:
+        """The probability that went out."""
+        return self.scored.p_convert
 
 
 Watch = Callable[[ScoredRow], None]
@@ -32,8 +37,6 @@ Watch = Callable[[ScoredRow], None]
 
 class WatchedPartition(Partition):
     """A partition that shows each score to somebody, before anything learns of its event.
-
-    Vectors are told anew from the states, so that a live worker has no part in this.
 
     Parameters
     ----------
@@ -50,8 +53,7 @@ class WatchedPartition(Partition):
 
     def take(self) -> Batch:
         """Return what has accumulated since the last call."""
-        batch = super().take()
-        self.batch = _WatchedBatch(self, self._watch)
+        batch, self.batch = self.batch, _WatchedBatch(self, self._watch)
         return batch
 
 
@@ -65,16 +67,13 @@ class _WatchedBatch(Batch):
 
     def add(self, address: str, kind: str, decision: Decision) -> None:
         super().add(address, kind, decision)
-        if decision.p_convert is None:
+        if decision.scored is None:
             return
         state, house = self._partition.leads[address], self._partition.house
-        by_rules, _, x = score_state(state, _scored_at_s(state, kind, house), None, house)
-        p, tier = decision.p_convert, str(state.tier)
-        self._watch(ScoredRow(address, state.first_at_s, x, p, tier, by_rules))
-
-
-def _scored_at_s(state: LeadState, kind: str, house: House) -> float:
-    """Return the time that a lead has just been scored at: that of its absence, for its timer."""
-    if kind == "timer":
-        return max(state.last_active_s + house.absence_s, state.last_at_s)
-    return state.last_at_s
+        standing = points.standing(state.ledger, house.points, decision.scored_at_s)
+        by_rules = score_one(decision.x, standing, None, house)
+        self._watch(
+            ScoredRow(
+                address, state.first_at_s, decision.x, decision.scored, str(state.tier), by_rules
+            )
+        )
