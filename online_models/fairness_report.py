@@ -130,7 +130,7 @@ def as_text(report: Mapping[str, Any]) -> str:
       a: 400 predictions, 200 won; b: 400 predictions, 200 won.
       ALERT: Of leads in group b, 50% were hot; in group a 25%.
       ALERT: Of won leads in group b, 100% had been hot; in group a 50%.
-      Predicted less won: in group b 0.0%, in group a 0.0%. This may be chance.
+      Predicted minus won: in group b 0.0%, in group a 0.0%. This may be chance.
       No single feature tells the groups apart.
     """
     blocks = [_block(name, found) for name, found in report["attributes"].items()]
@@ -143,7 +143,7 @@ _SENTENCES: Mapping[str, str] = {
         "Of won leads in group {higher}, {high:.0%} had been hot; in group {lower} {low:.0%}."
     ),
     "calibration": (
-        "Predicted less won: in group {higher} {high:z.1%}, in group {lower} {low:z.1%}."
+        "Predicted minus won: in group {higher} {high:z.1%}, in group {lower} {low:z.1%}."
     ),
 }
 

@@ -32,6 +32,7 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.brokers.choose import open_broker
 from stream.kafka.clients import new_producer, new_reader, partition_of, read_all
 from stream.kafka.transactions import append
+from stream.models import offset_of
 from stream.settings import Settings
 
 PARTITIONS = 4
@@ -156,8 +157,8 @@ async def _learned(settings: Settings) -> int:
     """Return how far the learner is: versions are named after the offset that comes next."""
     topic = settings.topic(topics.MODEL_SNAPSHOTS.name)
     records = await read_all(settings, topic, 0)
-    versions = [orjson.loads(record.value).get("version", "0") for record in records]
-    return max(map(int, versions), default=0)
+    bodies = [orjson.loads(record.value) for record in records if record.value]
+    return max((offset_of(body["version"]) for body in bodies if "version" in body), default=0)
 
 
 def _time_events(
