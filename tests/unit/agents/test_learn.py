@@ -11,7 +11,7 @@ import pytest
 from schemas import topics
 from stream.agents import learn
 from stream.lead.learner import champion_record
-from stream.models import SnapshotStore
+from stream.models import SnapshotStore, offset_of
 from stream.settings import Settings
 
 EXAMPLE = {
@@ -119,6 +119,14 @@ async def test_champion_and_challengers_publish_and_the_champion_serves(monkeypa
     await worker.process(examples(20))
     assert {"p_convert/bayesian_logistic-20", "p_convert/logistic-20"} < set(kafka.sent)
     assert kafka.store.serving("p_convert") == "bayesian_logistic-20"
+
+
+async def test_versions_are_published_while_a_long_batch_is_learned(monkeypatch):
+    kafka = Kafka()
+    worker = await learner_of(kafka, monkeypatch)
+    await worker.process(examples(180))
+    published = [offset_of(v) for v in kafka.store.versions("p_convert", "bayesian_logistic")]
+    assert published == [50, 100, 150, 180]
 
 
 async def test_a_challenger_that_won_takes_over_by_itself_and_stays(monkeypatch):
