@@ -23,7 +23,11 @@ demo: $(READY) ## see leads being scored live; ARGS="--events 20000 --json" for 
 
 .PHONY: test
 test: $(READY) ## run the tests; ARGS="-k routing" for some of them
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --ignore=tests/benchmarks $(ARGS)
+
+.PHONY: figures
+figures: $(READY) ## show that published figures are reached, and that an event takes no more work than it did
+	$(BIN)/pytest tests/benchmarks $(ARGS)
 
 .PHONY: faults
 faults: $(READY) ## kill workers and brokers under load, then check; ARGS="--kills 100 --broker-kills 20"
