@@ -1,0 +1,1 @@
+"""Policies: which action to take of a lead, with what probability, learned from rewards."""
