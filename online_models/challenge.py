@@ -53,11 +53,11 @@ class Challenge:
         self._mean = 0.0
         self._squares = 0.0
 
-    def add(self, champion_loss: float, challenger_loss: float, weight: float = 1.0) -> None:
+    def add(self, champion_loss: float, challenger_loss: float) -> None:
         """Take in what both lost by one example, in nats."""
         if self._count >= WINDOW:
             self._count = self._mean = self._squares = 0.0
-        difference = weight * (champion_loss - challenger_loss)
+        difference = champion_loss - challenger_loss
         self._count += 1.0
         step = difference - self._mean
         self._mean += step / self._count

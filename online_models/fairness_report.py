@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from online_models.fairness import THRESHOLDS, Fairness, Gap, Measure, Tally, compare
 from online_models.intervals import Figure
 from online_models.protocols import Features
-from online_models.proxies import Reservoir, proxies
+from online_models.proxies import proxies
+from online_models.reservoir import Reservoir
 
 DIGITS = 4
 

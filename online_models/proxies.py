@@ -3,8 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from random import Random
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,6 @@ from online_models.intervals import quantile
 from online_models.metrics import auc
 from online_models.protocols import Features
 
-Row = TypeVar("Row")
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
@@ -33,33 +31,6 @@ class Proxy(NamedTuple):
     feature: str
     group: str
     auc: float
-
-
-class Reservoir(Generic[Row]):
-    """A uniform sample of all that came, of bounded size (Vitter 1985, algorithm R).
-
-    Examples
-    --------
-    >>> reservoir = Reservoir(3)
-    >>> for n in range(100):
-    ...     reservoir.add(n)
-    >>> len(reservoir.rows)
-    3
-    """
-
-    def __init__(self, most: int = 2_000, seed: int = 0) -> None:
-        self.rows: list[Row] = []
-        self._most = most
-        self._came = 0
-        self._random = Random(seed)  # noqa: S311 - a sample, no secret
-
-    def add(self, row: Row) -> None:
-        """Take in a row, in the place of another if there is no more room."""
-        self._came += 1
-        if len(self.rows) < self._most:
-            self.rows.append(row)
-        elif (slot := self._random.randrange(self._came)) < self._most:
-            self.rows[slot] = row
 
 
 def proxies(

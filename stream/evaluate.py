@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from random import Random
 from typing import Any
 
+from online_models.reservoir import Reservoir
 from schemas import topics
 from stream.evaluated_fairness import EvaluatedFairness
 from stream.evaluated_models import Alone, Scores
@@ -62,9 +62,7 @@ class Evaluation:
         self._fairness = EvaluatedFairness(house)
         self._served, self._by_rules = Scores(), Scores()
         self._seen: list[tuple[ScoredRow, list[Alone]]] = []
-        self._vectors: list[Features] = []
-        self._rows = 0
-        self._random = Random(0)  # noqa: S311 - repeatable, not secret
+        self._vectors: Reservoir[Features] = Reservoir(VECTORS_KEPT)
         self._events = 0
         self._elapsed_s = 0.0
 
@@ -97,7 +95,7 @@ class Evaluation:
         decided = [lead.won for lead in leads[SERVED] if lead.won is not None and lead.p]
         first_at_s = min(self.first_at_s.values(), default=None)
         models: dict[str, Any] = {
-            kind: {**quality(leads[kind]), **model.figures(self._vectors)}
+            kind: {**quality(leads[kind]), **model.figures(self._vectors.rows)}
             for kind, model in stream.models.items()
         }
         fairness = {"fairness": self._fairness.report(self.won)} if self._fairness.is_asked else {}
@@ -149,19 +147,11 @@ class Evaluation:
             model.scores.add(lead, scored.p_convert, model.tier(scored, lead))
         tier = tier_of(row.by_rules.score, self._by_rules.former_tier(lead), self._house)
         self._by_rules.add(lead, row.by_rules.p_convert, tier)
-        self._keep(row.x)
+        self._vectors.add(row.x)
         if self._fairness.is_asked:
             self._fairness.add(row, state)
         if self._watch is not None:
             self._watch(row)
-
-    def _keep(self, x: Features) -> None:
-        """Keep a uniform sample (Vitter 1985, algorithm R) of the vectors."""
-        self._rows += 1
-        if len(self._vectors) < VECTORS_KEPT:
-            self._vectors.append(x)
-        elif (slot := self._random.randrange(self._rows)) < VECTORS_KEPT:
-            self._vectors[slot] = x
 
 
 def evaluate(

@@ -163,15 +163,16 @@ class LearnWorker:
 
     def _resume(self, record: Any) -> None:
         anew = "the model is learned anew from the examples that are kept"
+        key = (record.key or b"").decode("utf-8", "replace")
         try:
             checkpoint = decoded_checkpoint(record.value)
             contest = self._contests.get(checkpoint.model)
             if contest is not None and checkpoint.kind in contest.contestants:
                 contest.resume(checkpoint)
         except ModelFormatError as error:
-            count_refused(P_CONVERT, error.reason, str(error)[:300])
+            count_refused(key, error.reason, str(error)[:300])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            count_refused(P_CONVERT, "malformed", f"{type(error).__name__}: {anew}")
+            count_refused(key, "malformed", f"{type(error).__name__}: {anew}")
 
     def _next_offset(self) -> int:
         if not self._contests:

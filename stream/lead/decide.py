@@ -26,7 +26,7 @@ SETTLED = frozenset({"outcome", "erasure"})
 
 @dataclass(slots=True)
 class Decision:
-    """What an event led to. ``p_convert`` and ``scored`` are None where nothing was scored.
+    """What an event led to. ``scored`` is None where nothing was scored.
 
     ``machines`` are the events now known to be a machine's, by type and reason.
     """
@@ -34,7 +34,6 @@ class Decision:
     outcome: str
     outputs: list[Output] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
-    p_convert: float | None = None
     scored: Scored | None = None
     x: Features = field(default_factory=dict)
     scored_at_s: float = 0.0
@@ -233,8 +232,7 @@ def _score(
     corrects: bool = False,
 ) -> None:
     scored, total, x = score_state(state, at_s, scorer, house)
-    decision.p_convert, decision.scored = scored.p_convert, scored
-    decision.x, decision.scored_at_s = x, at_s
+    decision.scored, decision.x, decision.scored_at_s = scored, x, at_s
     movement.note(state, cause.event_id, _moved_by(event, decision.outcome), scored)
     # What happened before the outcome and arrived after it would teach the label twice.
     is_open = state.outcome is None or cause.at_s > state.outcome_at_s

@@ -26,6 +26,7 @@ elapsed-time sampling.
 
 import math
 
+from online_models.laplace import expit
 from online_models.protocols import Scorer
 from stream.lead import purchases, samples
 from stream.lead.examples import Source, example
@@ -69,7 +70,7 @@ def predicted(scorer: Scorer | None, x: Features) -> float:
         return NOTHING_LEARNED_P
     intercept, contributions, _ = scorer.explain_one(x)
     log_odds = intercept + math.fsum(contributions.values())
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, log_odds))))
+    return expit(log_odds)
 
 
 def keep_sample(state: LeadState, at_s: float, p_convert: float, x: Features, house: House) -> None:

@@ -57,5 +57,5 @@ class Batch:
             if verdict.suppressed is not None:
                 self.suppressed[verdict.rule, verdict.suppressed] += 1
         self.machines.update(decision.machines)
-        if decision.p_convert is not None:
-            self.scored.append((address, decision.p_convert))
+        if decision.scored is not None:
+            self.scored.append((address, decision.scored.p_convert))

@@ -48,7 +48,7 @@ def test_what_was_long_ago_decides_nothing():
 def test_it_goes_on_from_its_checkpoint():
     one, rng = Challenge(), Random(1)
     for _ in range(700):
-        one.add(rng.random(), rng.random(), 1.0 + rng.random())
+        one.add(rng.random(), rng.random())
     other = Challenge.restore(one.checkpoint())
     for challenge in (one, other):
         challenge.add(0.9, 0.1)

@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from online_models.proxies import Reservoir, proxies
+from online_models.proxies import proxies
+from online_models.reservoir import Reservoir
 
 
 def leads(seed, count, features, member_share=0.5):
