@@ -309,8 +309,8 @@ class Settings(BaseSettings):
     )
     fake_negative_s: Seconds = Field(
         2_592_000.0,
-        description="Seconds without an outcome that fake_negative takes for a negative, where the "
-        "horizon is longer.",
+        description="Seconds without an outcome that fake_negative takes for a negative at most, "
+        "where the horizon is longer; it follows how long conversions take.",
     )
     negatives_share: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0,

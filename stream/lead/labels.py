@@ -11,7 +11,8 @@ out 13 points too low or too high, weighted 2.
 
 Where a horizon is long, conversions are known long before silence is, and a young model takes
 most leads for winners. With ``house.labels == "fake_negative"`` a vector whose lead has been silent
-for ``house.fake_negative_s`` teaches as a negative at once, and once more as a positive if the
+for ``house.fake_negative_s`` (which follows how long conversions take here:
+``stream.lead.conversion_delays``) teaches as a negative at once, and once more as a positive if the
 lead converts after all (Ktena et al. 2019; waiting some time before, as Yang et al. 2021 do).
 That second example weighs :math:`1 / (1 - p)` with the probability ``p`` that the vector was scored
 with. So both gradients together, :math:`-p` and :math:`(1 - p) / (1 - p)`, are the

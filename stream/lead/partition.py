@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from stream.lead import decide, refusals
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
 from stream.lead.house import House
-from stream.lead.labels import tasks_of
+from stream.lead.labels import WON, tasks_of
 from stream.lead.moves import Moves
 from stream.lead.outputs import decode_key, epoch_s
 from stream.lead.partition_states import PartitionStates
@@ -56,7 +57,7 @@ class Partition:
     def __init__(
         self, house: House, models: Models, changelog: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
-        self.house = house
+        self.house = self._house = house
         self._beside = tasks_of(house)[1:]
         self._models = models
         self.states = PartitionStates(house.erasure_key)
@@ -71,6 +72,7 @@ class Partition:
         for key, value in changelog:
             self.states.restore(key, value)
         self.states.check()
+        self._follow_delays()
 
     def fold(self, records: Sequence[Record]) -> Batch:
         """Fold records of the log, those done before passed over; return what they led to.
@@ -106,6 +108,7 @@ class Partition:
     def rollback(self) -> None:
         """Take back what was folded since the last commit."""
         self.states.rollback(self.take())
+        self._follow_delays()
 
     def apply(self, record: Record) -> None:
         """Fold one record of the log into the states; what goes out is added to ``batch``."""
@@ -231,6 +234,8 @@ class Partition:
         state = self.leads.get(address)
         if state is not None and state.offset >= offset:
             self.batch.events[kind, "repeated"] += 1
+            if state.conversion is not None and state.conversion[0] == offset:
+                self._note_delays(state.conversion[1])
             return
         if kind == "erasure":
             self._forgetting.erase(address, state, event, at_s, path, offset, record)
@@ -245,6 +250,8 @@ class Partition:
             return
         if state is None:
             state = LeadState.new(address, at_s)
+        if kind == "outcome" and event["result"] == WON:
+            self._note_conversion(state, at_s, offset)
         overflows = state.overflows
         decision = decide.decide_event(
             state, event, at_s, self.now_s, self.scorer(), self.house, self.beside()
@@ -252,6 +259,22 @@ class Partition:
         self.batch.overflows += state.overflows - overflows
         self.touch(state, offset)
         self.batch.add(address, kind, decision)
+
+    def _note_conversion(self, state: LeadState, at_s: float, offset: int) -> None:
+        delays_s = [at_s - sample.at_s for sample in state.samples]
+        delays_s = [d for d in delays_s if 0.0 <= d <= self.house.horizon_s]
+        if delays_s:
+            state.conversion = [offset, delays_s]
+            self._note_delays(delays_s)
+
+    def _note_delays(self, delays_s: Iterable[float]) -> None:
+        self.progress.delays.add(delays_s)
+        self._follow_delays()
+
+    def _follow_delays(self) -> None:
+        fake_negative_s = self.progress.delays.fake_negative_s(self._house)
+        if fake_negative_s != self.house.fake_negative_s:
+            self.house = replace(self._house, fake_negative_s=fake_negative_s)
 
     def _fire_timers(self, offset: int) -> None:
         for due_s, address in self._timers.due(self.now_s):

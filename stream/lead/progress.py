@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stream.lead.conversion_delays import ConversionDelays
 from stream.lead.log_clock import LogClock
 from stream.lead.outputs import Origin
 from stream.lead.routing import MAX_PARTS, PART_HEADER
@@ -19,7 +20,7 @@ class Progress:
     """What a partition knows of its log: its time, its next record, sources, model versions.
 
     ``sources`` holds how far each input partition was seen, ``versions`` the model versions
-    that the log named last.
+    that the log named last, ``delays`` how long conversions took.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Progress:
         self.next_offset = 0
         self.sources: dict[str, int] = {}
         self.versions: dict[str, str] = {}
+        self.delays = ConversionDelays()
 
     def has_seen(self, origin: Origin, headers: Mapping[str, bytes]) -> bool:
         """Tell a repeat of route's after a crash: its sources come in order, each once."""
@@ -46,6 +48,7 @@ class Progress:
             "sources": dict(self.sources),
             "versions": dict(self.versions),
             "recent_s": list(self.clock.recent_s),
+            "conversion_delays": self.delays.to_json(),
         }
 
     def set(self, document: Mapping[str, Any]) -> None:
@@ -54,6 +57,7 @@ class Progress:
         self.next_offset = document["next_offset"]
         self.sources = dict(document["sources"])
         self.versions = dict(document["versions"])
+        self.delays = ConversionDelays(document.get("conversion_delays"))
 
     def record(self) -> tuple[bytes, bytes]:
         """Return its changelog record."""

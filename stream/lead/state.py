@@ -40,7 +40,9 @@ class LeadState:
     ``open_vectors`` holds task -> the vector of a short horizon that waits for its label,
     ``session_noted_s`` the last event of the newest session known to have ended, ``purchases``
     what a customer has bought. ``log_odds`` are those of the newest scoring, ``moved_by`` what
-    moved them since a score last went out (``stream.lead.movement``). ``consent`` holds purpose ->
+    moved them since a score last went out (``stream.lead.movement``). ``conversion`` is the record
+    that told of it with how long each vector waited for it, so that the partition can count them
+    again where a replay passes the record over. ``consent`` holds purpose ->
     [granted, since], ``aliases`` the addresses that forward here, so that erasure reaches them. A
     state with ``forward_to`` is a forwarding address and holds nothing else: since ``first_at_s``,
     and ``last_at_s`` is the time of the newest history that went this way.
@@ -73,6 +75,7 @@ class LeadState:
     purchases: Purchases | None = None
     outcome: str | None = None
     outcome_at_s: float = 0.0
+    conversion: list[Any] | None = None
     score: float | None = None
     p_convert: float | None = None
     model_version: str = ""

@@ -84,6 +84,7 @@ class StoredState(TypedDict):
     decisions: NotRequired[dict[str, tuple[str, str, AtS, AtS]]]
     absence_due_s: NotRequired[AtS | None]
     journey: NotRequired[list[JourneyStep]]
+    conversion: NotRequired[tuple[Offset, list[AtS]] | None]
     overflows: NotRequired[Count]
     aliases: NotRequired[list[Address]]
     mails: NotRequired[list[tuple[Count, AtS | None, Span | None, AtS]] | None]
@@ -102,6 +103,7 @@ class StoredMeta(TypedDict):
     sources: dict[str, Offset]
     versions: dict[str, str]
     recent_s: list[AtS]
+    conversion_delays: NotRequired[dict[Annotated[str, Field(pattern=r"^\d{1,2}$")], Count]]
 
 
 _STATE = TypeAdapter(StoredState)

@@ -85,9 +85,7 @@ def test_states_ahead_of_their_partition_come_to_the_same_when_the_log_is_replay
         for entry in stream.logs[0][:cut]:
             behind.apply(entry)
         states = [(a.encode(), orjson.dumps(s.to_json())) for a, s in ahead.leads.items()]
-        again = Partition(
-            HOUSE, stream.store, [*states, (META_KEY, orjson.dumps(behind.progress.to_json()))]
-        )
+        again = Partition(HOUSE, stream.store, [*states, behind.progress.record()])
         for entry in stream.logs[0][cut:]:
             again.apply(entry)
         expected = {a: s.to_json() for a, s in stream.partitions[0].leads.items()}
