@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from schemas.topics import DAY_S, EMAIL_EVENTS
-from stream.simulator.personas import Lead, Weighted, draw_anonymous_id
+from stream.simulator.personas import Lead, Persona, Weighted, draw_anonymous_id
 from stream.simulator.site import SITE, Step, draw_session, landing_context
 
 SCANNER_USER_AGENT = "Mozilla/5.0 (compatible; MailLinkScanner/2.1; +https://mailgate.example/bot)"
@@ -16,8 +16,27 @@ _DISGUISE = (
 _HABITS = Weighted({"named": 5.0, "disguised": 5.0, "at_delivery": 3.0, "slow": 1.0})
 """Whether a scanner says what it is, how many links it follows, and how fast."""
 
-_SENT_AFTER_DAYS = (1, 4, 9, 16, 25)
+SENT_AFTER_DAYS = (1, 4, 9, 16, 25)
 _LINKS = (f"{SITE}/product", f"{SITE}/case-studies/bank", f"{SITE}/pricing")
+
+
+SHOWN_RATIO = 0.8
+"""Leads whose opens can be seen at all: other mail programs show no pictures."""
+
+
+def open_ratio(persona: Persona, intent: float) -> float:
+    """Return the share of mails that a lead opens, where opens can be seen."""
+    return 0.12 + persona.mail_ratio + 0.35 * intent
+
+
+def click_ratio(intent: float) -> float:
+    """Return the share of opened mails of which a link is followed."""
+    return 0.1 + 0.3 * intent
+
+
+def unsubscribe_ratio(intent: float) -> float:
+    """Return the share of mails, opened but not followed, that make a lead unsubscribe."""
+    return 0.1 * (1 - intent)
 
 
 def draw_mails(rng: Random, lead: Lead, named_at_s: float) -> list[Step]:
@@ -27,8 +46,8 @@ def draw_mails(rng: Random, lead: Lead, named_at_s: float) -> list[Step]:
     habit = _HABITS.draw(habits) if lead.is_scanner else None
     # Most mail platforms do not pass on when a mail was delivered.
     reports_delivery = habit == "at_delivery" or habits.random() < 0.1
-    may_open = rng.random() < 0.8
-    for number, days in enumerate(_SENT_AFTER_DAYS, start=1):
+    may_open = rng.random() < SHOWN_RATIO
+    for number, days in enumerate(SENT_AFTER_DAYS, start=1):
         sent_s = named_at_s + days * DAY_S + rng.uniform(-0.3, 0.3) * DAY_S
         message = {
             "lead_id": lead.lead_id,
@@ -41,7 +60,7 @@ def draw_mails(rng: Random, lead: Lead, named_at_s: float) -> list[Step]:
             steps.append(_step("email_delivered", sent_s, message))
         if habit is not None:
             steps += _scan(rng, sent_s, message, habit, habits)
-        if may_open and rng.random() < 0.12 + lead.persona.mail_ratio + 0.35 * lead.intent:
+        if may_open and rng.random() < open_ratio(lead.persona, lead.intent):
             steps += _read(rng, lead, sent_s, message)
             if steps[-1].body["type"] == "email_unsubscribe":
                 break
@@ -77,7 +96,7 @@ def _read(rng: Random, lead: Lead, sent_s: float, message: dict[str, str]) -> li
     at_s = sent_s + rng.lognormvariate(9.3, 1.2)
     context = lead.context
     steps = [_step("email_open", at_s, message, context=context)]
-    if rng.random() < 0.1 + 0.3 * lead.intent:
+    if rng.random() < click_ratio(lead.intent):
         at_s += rng.uniform(5, 90)
         steps.append(_step("email_click", at_s, message, url=rng.choice(_LINKS), context=context))
         # A mail is often read on another device than the one that filled the form.
@@ -86,6 +105,6 @@ def _read(rng: Random, lead: Lead, sent_s: float, message: dict[str, str]) -> li
         ids = {"lead_id": lead.lead_id, "anonymous_id": lead.anonymous_ids[-1]}
         landing = landing_context(lead, "email", message["campaign_id"])
         steps += draw_session(rng, lead, ids, at_s + 1, landing)[0]
-    elif rng.random() < 0.1 * (1 - lead.intent):
+    elif rng.random() < unsubscribe_ratio(lead.intent):
         steps.append(_step("email_unsubscribe", at_s + 20, message, context=context))
     return steps

@@ -10,6 +10,9 @@ from stream.simulator.site import Step
 
 LOST_RATIO = 0.36
 """Share of the leads not won whose loss somebody writes down."""
+WIN_SLOPE = 12
+WIN_MIDPOINT = 0.72
+"""The intent at which every second lead buys, and how steeply that share rises there."""
 CONSENT_RATIO = 0.85
 """Share of the leads that agree to be nurtured when a form asks them."""
 
@@ -24,13 +27,28 @@ _JOB_TITLES = ("Head of Sales", "Marketing Manager", "CTO", "Analyst", "Consulta
 _PRODUCTS = ("seats", "support", "training")
 
 
-def win_ratio(intent: float) -> float:
+def win_ratio(intent: float, midpoint: float = WIN_MIDPOINT) -> float:
     """Return the probability that a lead of this intent buys in the end.
 
     >>> [round(win_ratio(intent), 2) for intent in (0.1, 0.5, 0.9)]
     [0.0, 0.07, 0.9]
     """
-    return 1 / (1 + exp(-12 * (intent - 0.72)))
+    return 1 / (1 + exp(-WIN_SLOPE * (intent - midpoint)))
+
+
+def sales_accepts(rng: Random, intent: float) -> bool:
+    """Draw whether sales takes a lead after a call: a noisy look at the intent."""
+    return intent + rng.gauss(0, 0.22) > 0.42
+
+
+def draw_value_minor(rng: Random, company_size: float) -> int:
+    """Draw what a first deal is worth, in cents: more for a larger company, by its root."""
+    return 100 * int(rng.lognormvariate(7.5, 0.5) * (1 + company_size**0.4))
+
+
+def draw_repeat_value_minor(rng: Random) -> int:
+    """Draw what a further purchase is worth, in cents."""
+    return 100 * rng.randint(50, 4_000)
 
 
 def draw_profile(rng: Random, lead: Lead, ids: dict[str, str], at_s: float) -> Step:
@@ -98,7 +116,7 @@ def draw_after_sales(rng: Random, lead: Lead, won_at_s: float) -> list[Step]:
     at_s = won_at_s
     while rng.random() < 0.4 and len(steps) < 4:
         at_s += rng.uniform(4, 25) * DAY_S
-        amount = {"value_minor": 100 * rng.randint(50, 4_000), "currency": "EUR"}
+        amount = {"value_minor": draw_repeat_value_minor(rng), "currency": "EUR"}
         steps.append(_crm("purchase", at_s, ids, **amount, product=rng.choice(_PRODUCTS)))
     if rng.random() < 0.25:
         score = min(10, max(0, round(rng.gauss(7.5, 2))))
@@ -118,8 +136,7 @@ def _draw_call(rng: Random, lead: Lead, named_at_s: float) -> tuple[list[Step], 
     body = {"type": "activity", **ids, "name": "call", "properties": properties}
     steps = [Step(at_s, LEAD_ACTIVITIES.name, body)]
     if rng.random() < 0.55:
-        # Sales misjudges: a call is a noisy look at the intent.
-        is_accepted = lead.intent + rng.gauss(0, 0.22) > 0.42
+        is_accepted = sales_accepts(rng, lead.intent)
         verdict = "accepted" if is_accepted else "rejected"
         reason = {} if is_accepted else {"reason": rng.choice(("no budget", "no need", "no fit"))}
         steps.append(_crm("sales_feedback", at_s + 1_200, ids, verdict=verdict, **reason))
@@ -138,7 +155,7 @@ def _draw_outcome(rng: Random, lead: Lead, named_at_s: float, last_s: float) -> 
     at_s = max(named_at_s + delay_s, last_s + DAY_S)
     if rng.random() < win_ratio(lead.intent):
         size = lead.attributes.get("company_size", 30)
-        value_minor = 100 * int(rng.lognormvariate(7.5, 0.5) * (1 + size**0.4))
+        value_minor = draw_value_minor(rng, size)
         return _crm("outcome", at_s, ids, result="won", value_minor=value_minor, currency="EUR")
     if rng.random() < LOST_RATIO:
         return _crm("outcome", at_s, ids, result="lost")

@@ -15,8 +15,10 @@ from stream.simulator.costs import daily_costs
 from stream.simulator.crawlers import crawls
 from stream.simulator.imperfections import FlawDraw, Imperfections
 from stream.simulator.journey import Journey, draw_journey
+from stream.simulator.reactions import Reactions
 from stream.simulator.site import Step
 from stream.simulator.truth import Flaw, LeadTruth, Truth
+from stream.simulator.world import WorldParameters
 
 VISITORS_PER_DAY = 32.0
 # Each sender keys in its own way, or not at all.
@@ -79,6 +81,9 @@ class Simulation:
         The shares of flaws.
     keep_truth
         False drops the truth of each lead, which grows with the number of leads.
+    world
+        How leads answer to ``react``; None for a simulation in which they do not, which keeps
+        nothing of a lead whose journey has ended.
     truth
         The truth about the events read so far.
     active_leads
@@ -97,8 +102,12 @@ class Simulation:
     visitors_per_day: float | None = None
     imperfections: Imperfections = field(default_factory=Imperfections)
     keep_truth: bool = True
+    world: WorldParameters | None = None
     truth: Truth = field(init=False, default_factory=Truth)
     active_leads: int = field(init=False, default=0)
+    _reactions: Reactions | None = field(init=False, default=None, repr=False)
+    _pending: list[_Pending] = field(init=False, default_factory=list, repr=False)
+    _now_s: float = field(init=False, default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None:
@@ -111,7 +120,42 @@ class Simulation:
 
     def __iter__(self) -> Iterator[SimulatedEvent]:
         self.truth = Truth()
+        if self.world is not None:
+            self._reactions = Reactions(self.world, self.seed)
         return islice(self._arrivals(self.truth), self.events)
+
+    def react(self, lead_id: str, action: str, at_s: float) -> None:
+        """Do an action with a lead, between two events that are read; what follows comes later.
+
+        As long as nothing is done, not a byte of the stream changes.
+
+        Parameters
+        ----------
+        lead_id
+            Whose id has been read.
+        action
+            One of ``world.ACTIONS``.
+        at_s
+            Epoch seconds at which it reaches the lead; a time gone by is taken as now.
+
+        Raises
+        ------
+        RuntimeError
+            If the simulation was made without a ``world``, or is not being read.
+        KeyError
+            If there is no such lead, or it came very long ago.
+        ValueError
+            If there is no such action.
+        """
+        if self._reactions is None:
+            raise RuntimeError("leads do not react: give Simulation a world, and read it")
+        live, steps = self._reactions.react(lead_id, action, max(at_s, self._now_s))
+        if steps:
+            # Negative numbers, so that these steps are told from drawn ones.
+            number = min(-1, min(entry for _, entry, *_ in self._pending) - 1)
+            following = iter(steps)
+            first = next(following)
+            heappush(self._pending, (first.at_s, number, live.truth, following, first))
 
     def _arrivals(self, truth: Truth) -> Iterator[SimulatedEvent]:
         # Randomness of its own, so that the same leads live with and without flaws.
@@ -165,7 +209,8 @@ class Simulation:
         per_day = self.visitors_per_day or VISITORS_PER_DAY
         start_s = self.start.timestamp()
         costs = daily_costs(Random(f"{self.seed}/costs"), start_s, per_day)  # noqa: S311
-        pending: list[_Pending] = []
+        reactions = self._reactions
+        pending = self._pending = []
         number = 0
         arrivals = arrival_times_s(rng, start_s, per_day)
         first = next(costs)
@@ -181,7 +226,10 @@ class Simulation:
                 journey = draw_journey(rng, arrives_at_s, self.imperfections.form_without_lead_id)
                 steps = iter(journey.steps)
                 first = next(steps)
-                heappush(pending, (first.at_s, number, _truth_of(journey), steps, first))
+                arrived = _truth_of(journey)
+                heappush(pending, (first.at_s, number, arrived, steps, first))
+                if reactions is not None:
+                    reactions.register(journey, arrived)
                 truth.visitors += 1
                 arrives_at_s = next(arrivals)
             _, entry, lead, steps, step = pending[0]
@@ -191,6 +239,10 @@ class Simulation:
             else:
                 heapreplace(pending, (following.at_s, entry, lead, steps, following))
             self.active_leads = len(pending) - 2  # costs and crawlers are no leads
+            if reactions is not None:
+                self._now_s = step.at_s
+                if entry > 0 and lead is not None and reactions.is_dropped(lead.lead_id, step):
+                    continue
             yield step, lead
 
     def _record(
