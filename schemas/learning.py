@@ -39,6 +39,46 @@ class TrainingExample(Message):
     source: Literal["outcome", "silence", "assumed", "corrected", "feedback"] = "outcome"
 
 
+class ActionChance(Message):
+    """A candidate and the probability with which it could have been chosen."""
+
+    action: str
+    probability: Probability
+
+
+class NextDecision(Message):
+    """The lead's next decision, for policies that look ahead; ``reward`` is what came before it."""
+
+    x: dict[str, FeatureValue]
+    candidates: tuple[str, ...]
+    reward: Number
+    occurred_at: Timestamp
+
+
+class PolicyTransition(Message):
+    """What a policy knew of a lead, what it did, and what came of it.
+
+    Whose it is is not said. ``model`` is the task, ``next_action``. ``reward`` is what the lead
+    earned within the reward's horizon, discounted; ``rewarded_at`` is when that was known.
+    ``is_holdout`` decisions were not the policy's: the lead is in the control group.
+    """
+
+    type: Literal["policy_transition"] = "policy_transition"
+    model: str
+    rule: str
+    x: dict[str, FeatureValue]
+    action: str
+    action_probability: Annotated[float, Field(gt=0, le=1)]
+    candidates: tuple[ActionChance, ...]
+    reward: Number
+    next: NextDecision | None = None
+    is_holdout: bool
+    policy: str
+    policy_version: str
+    occurred_at: Timestamp
+    rewarded_at: Timestamp
+
+
 class ModelSnapshot(Message):
     """What a scorer needs of one version: data, never code."""
 

@@ -185,9 +185,9 @@ NURTURE_TRIGGERS = Topic(
 TRAINING_EXAMPLES = Topic(
     "training-examples",
     "model name",
-    (learning.TrainingExample,),
+    (learning.TrainingExample, learning.PolicyTransition),
     "internal",
-    "Scored vectors with the labels that came later.",
+    "Scored vectors with the labels that came later; decisions with what came of them.",
     partitions=1,
     retention_s=400 * DAY_S,
 )

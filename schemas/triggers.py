@@ -14,14 +14,22 @@ class Candidate(Message):
 
 
 class NurtureTriggered(Message):
-    """A rule fired and the policy chose an action; act before ``expires_at``."""
+    """A rule fired and the policy chose an action; act before ``expires_at``.
+
+    ``candidates`` are what it chose among, the likeliest first: an action, or ``action:framing``.
+    The action ``nothing`` asks for nothing to be done: the policy leaves the lead alone, or the
+    lead is in the control group (``is_holdout``). ``text`` names the text or template of the
+    framing in the lead's language, where the catalogue has one.
+    """
 
     type: Literal["nurture_triggered"] = "nurture_triggered"
     trigger_id: str
     lead_id: str
     rule: str
     action: str
+    channel: str | None = None
     framing: str | None = None
+    text: str | None = None
     action_probability: Probability
     candidates: tuple[Candidate, ...]
     policy: str

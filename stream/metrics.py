@@ -157,6 +157,24 @@ CHALLENGER_ADVANTAGE = Gauge(
     ("model", "kind"),
     registry=REGISTRY,
 )
+TRANSITIONS_LEARNED = Counter(
+    "leadstream_transitions_learned",
+    "Decisions whose reward became known, of leads acted upon (treated) and left alone (holdout).",
+    ("model", "group"),
+    registry=REGISTRY,
+)
+MEAN_REWARD = Gauge(
+    "leadstream_mean_reward",
+    "Mean reward of the newest decisions, of leads acted upon and left alone.",
+    ("model", "group"),
+    registry=REGISTRY,
+)
+POLICY_ADVANTAGE = Gauge(
+    "leadstream_policy_advantage_reward",
+    "By how much a challenger would have earned more a decision than the champion, at least.",
+    ("model", "kind"),
+    registry=REGISTRY,
+)
 DRIFT_ALERTS = Counter(
     "leadstream_drift_alerts",
     "Times that loss, score or a feature of the champion was found to have changed for good.",

@@ -14,7 +14,7 @@ from schemas.learning import TrainingExample
 from stream import metrics
 from stream.lead.contest import Contest
 from stream.lead.house import House
-from stream.lead.learner import Learned
+from stream.lead.learner import Learned, Learner
 from stream.lead.scoring import score_of
 from stream.models import P_CONVERT
 
@@ -44,7 +44,7 @@ class ModelQuality:
         }
 
     def add(
-        self, contest: Contest, example: TrainingExample, learned: Mapping[str, Learned]
+        self, contest: Contest[Learner], example: TrainingExample, learned: Mapping[str, Learned]
     ) -> None:
         """Take in an example and what came of it, by kind."""
         champion = learned.get(contest.champion)
@@ -63,7 +63,7 @@ class ModelQuality:
         if name == P_CONVERT and self._groups:
             self._compare_groups(contest, example)
 
-    def publish(self, contests: Iterable[Contest]) -> None:
+    def publish(self, contests: Iterable[Contest[Learner]]) -> None:
         """Set the gauges."""
         for contest in contests:
             self._publish(contest)
@@ -72,7 +72,7 @@ class ModelQuality:
             {(P_CONVERT, attribute): groups.report() for attribute, groups in self._groups.items()}
         )
 
-    def withdraw(self, contests: Iterable[Contest]) -> None:
+    def withdraw(self, contests: Iterable[Contest[Learner]]) -> None:
         """Take the gauges back: somebody else learns now."""
         metrics.observe_fairness({})
         _remove(metrics.SALES_AGREEMENT_RATIO, P_CONVERT)
@@ -83,7 +83,7 @@ class ModelQuality:
                 for gauge in OF_CONTESTANTS:
                     _remove(gauge, contest.name, kind)
 
-    def _publish(self, contest: Contest) -> None:
+    def _publish(self, contest: Contest[Learner]) -> None:
         name, served = contest.name, self._served[contest.name]
         _set(metrics.AUC_RATIO, served.auc(), name)
         _set(metrics.LOG_LOSS, served.log_loss(), name)
@@ -94,7 +94,7 @@ class ModelQuality:
                 advantage = contestant.challenge.advantage
                 _set(metrics.CHALLENGER_ADVANTAGE, advantage, name, kind)
 
-    def _compare_groups(self, contest: Contest, example: TrainingExample) -> None:
+    def _compare_groups(self, contest: Contest[Learner], example: TrainingExample) -> None:
         model = contest.learner.model
         score = score_of(example.p_convert, model.positives, model.negatives, self._house)
         for attribute, groups in self._groups.items():

@@ -10,13 +10,16 @@ from pydantic import ValidationError
 
 from online_models.catalogue import build_scorer
 from online_models.formats import ModelFormatError
+from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
 from schemas.learning import Champion, ModelSnapshot, ServingVersion
 from stream import metrics
 from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
+from stream.lead.policy_learner import acting_of
+from stream.lead.transitions import TASK as NEXT_ACTION
 
-__all__ = ["P_CONVERT", "SnapshotStore", "count_refused"]
+__all__ = ["NEXT_ACTION", "P_CONVERT", "SnapshotStore", "count_refused"]
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +64,7 @@ class SnapshotStore:
 
     def __init__(self) -> None:
         self._snapshots: dict[tuple[str, str], bytes] = {}
-        self._scorers: dict[tuple[str, str], Scorer | None] = {}
+        self._built: dict[tuple[str, str], Any] = {}
         self._roles: dict[tuple[str, str], str] = {}
         self._champions: dict[str, Champion] = {}
         self._serving: dict[str, str | None] = {}
@@ -79,21 +82,27 @@ class SnapshotStore:
             self._put_champion(model, value)
         elif value is None:
             self._snapshots.pop((model, version), None)
-            self._scorers.pop((model, version), None)
+            self._built.pop((model, version), None)
         else:
             self._snapshots[model, version] = value
-            self._scorers.pop((model, version), None)
+            self._built.pop((model, version), None)
 
     def scorer(self, model: str, version: str) -> Scorer | None:
         """Return a version, or None if it is not kept or does not fit this release."""
-        try:
-            return self._scorers[model, version]
+        try:  # asked for with each event
+            scorer: Scorer | None = self._built[model, version]
         except KeyError:
-            value = self._snapshots.get((model, version))
-            if value is None:
-                return None
-            scorer = self._scorers[model, version] = _build(model, version, value)
-            return scorer
+            scorer = self._find(model, version)
+        return scorer
+
+    def acting(self, version: str) -> Acting | None:
+        """Return a version of the policy, or None as ``scorer`` does."""
+        acting: Acting | None = self._find(NEXT_ACTION, version)
+        return acting
+
+    def has(self, model: str, version: str) -> bool:
+        """Tell whether a version is kept and fits this release."""
+        return self._find(model, version) is not None
 
     def serving(self, model: str) -> str | None:
         """Return the version that scores come from: the pinned one, else the champion's newest.
@@ -125,6 +134,16 @@ class SnapshotStore:
         """Return a kept version's record; KeyError if it is not kept."""
         document: Mapping[str, Any] = orjson.loads(self._snapshots[model, version])
         return document
+
+    def _find(self, model: str, version: str) -> Any:
+        """Return what a version was built to, for the first time now; None if it does not fit."""
+        key = (model, version)
+        if key not in self._built:
+            value = self._snapshots.get(key)
+            if value is None:
+                return None
+            self._built[key] = _build(model, version, value)
+        return self._built[key]
 
     def _put_role(self, model: str, role: str, value: bytes | None) -> None:
         if value is None:
@@ -158,7 +177,7 @@ class SnapshotStore:
                 # A new champion serves at once, not when the learner has heard of it.
                 newest = self._newest(model, champion.kind)
                 wanted = newest or wanted
-        if wanted is None or self.scorer(model, wanted) is not None:
+        if wanted is None or self.has(model, wanted):
             return wanted
         before = self._newest(model, kind_of(wanted), offset_of(wanted))
         return before or self._newest(model, None, offset_of(wanted))
@@ -168,14 +187,13 @@ class SnapshotStore:
             (
                 version
                 for version in reversed(self.versions(model, kind))
-                if (before is None or offset_of(version) < before)
-                and self.scorer(model, version) is not None
+                if (before is None or offset_of(version) < before) and self.has(model, version)
             ),
             None,
         )
 
 
-def _build(model: str, version: str, value: bytes) -> Scorer | None:
+def _build(model: str, version: str, value: bytes) -> Scorer | Acting | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
@@ -185,7 +203,9 @@ def _build(model: str, version: str, value: bytes) -> Scorer | None:
         if document.library != document.state.get("library"):
             count_refused(key, "malformed", "its record and its state name different libraries")
             return None
-        scorer = build_scorer(model, version, document.state, fact_of)
+        if model == NEXT_ACTION:
+            return acting_of(kind_of(version), document.state)
+        return build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])
         return None
@@ -194,4 +214,3 @@ def _build(model: str, version: str, value: bytes) -> Scorer | None:
         fault = f"{type(error).__name__}: see who wrote it; the learner publishes the next"
         count_refused(key, "malformed", fault)
         return None
-    return scorer

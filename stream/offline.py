@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from online_models.catalogue import build_model
 from schemas import topics
 from schemas.dead_letters import DeadLetter
+from schemas.learning import PolicyTransition
 from stream.evaluated_models import EvaluatedModel
 from stream.evaluated_tasks import EvaluatedTasks
 from stream.lead.house import House
@@ -121,6 +122,8 @@ class OfflineStream:
     def _learn(self, value: bytes) -> None:
         example, offset = decoded(value), self._examples
         self._examples += 1
+        if isinstance(example, PolicyTransition):
+            return
         if example.model != P_CONVERT:
             self.tasks.learn(example, offset)
             return

@@ -69,7 +69,7 @@ class _WatchedBatch(Batch):
         super().add(address, kind, decision)
         if decision.scored is None:
             return
-        state, house = self._partition.leads[address], self._partition.house
+        state, house = self._partition.leads[address], self._partition.in_use.house
         standing = points.standing(state.ledger, house.points, decision.scored_at_s)
         by_rules = score_one(decision.x, standing, None, house)
         self._watch(

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from online_models.policy.catalogue import KINDS as POLICY_KINDS
+from stream.lead.actions import ActionsFileError, Catalogue, parse_catalogue
+from stream.lead.actions_by_rule import DEFAULT_ACTIONS, EMAIL_ACTIONS, catalogue_of
 from stream.lead.consent import GATES
 from stream.lead.erasure import erasure_key
 from stream.lead.groups import attribute_name, rules_that_see
 from stream.lead.house import (
-    DEFAULT_ACTIONS,
-    EMAIL_ACTIONS,
     OPT_IN_COUNTRIES,
     UNKNOWN_COUNTRY,
     House,
@@ -120,6 +121,21 @@ def _checked_kinds(text: str) -> str:
 ModelKinds = Annotated[str, AfterValidator(_checked_kinds)]
 
 
+def _checked_policy(text: str) -> str:
+    for item in _items(text):
+        if item not in POLICIES:
+            raise ValueError(f"{item!r} is no policy; known are {', '.join(POLICIES)}")
+    return text
+
+
+RULES = "rules"
+ZERO_OR_ONE = "beta_thompson"
+"""It learns rewards that are 0 or 1, and those of a house are none."""
+POLICIES = (RULES, *(kind for kind in POLICY_KINDS if kind not in {RULES, ZERO_OR_ONE}))
+PolicyKind = Annotated[str, Field(min_length=1), AfterValidator(_checked_policy)]
+PolicyKinds = Annotated[str, AfterValidator(_checked_policy)]
+
+
 class Settings(BaseSettings):
     """The settings of all commands; ``leadstream settings`` prints the effective ones."""
 
@@ -201,6 +217,25 @@ class Settings(BaseSettings):
     promotion: Literal["rule", "never"] = Field(
         "rule",
         description="rule: a challenger that predicts better beyond chance takes over by itself.",
+    )
+    policy: PolicyKind = Field(
+        "rules",
+        description="What chooses among the actions that are allowed: the champion at the start. "
+        "rules takes the first of the catalogue.",
+    )
+    policy_challengers: PolicyKinds = Field(
+        "",
+        description="Policies that learn beside it from the same decisions, with commas.",
+    )
+    exploration_ratio: Rate = Field(
+        0.1,
+        description="Share of decisions drawn from all that is allowed, so that policies can learn "
+        "and be compared; it is used where a policy learns.",
+    )
+    holdout_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0,
+        description="Share of leads that are left alone, to compare the others with; a lead's "
+        "group never changes.",
     )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
@@ -345,6 +380,11 @@ class Settings(BaseSettings):
     absence_s: Annotated[float, Field(gt=0)] = Field(
         604_800.0, description="Seconds without activity after which the absence rule fires."
     )
+    actions_file: Path | None = Field(
+        None,
+        description="TOML file with what can be done with leads and what governs it; it takes the "
+        "place of the settings of actions, cooldowns and email actions.",
+    )
     cooldown_high_intent_s: Seconds = Field(
         3_600.0, description="Least seconds between two high_intent triggers of a lead."
     )
@@ -446,6 +486,11 @@ class Settings(BaseSettings):
         """Return what learns to predict conversions: the champion at the start, challengers."""
         return tuple(dict.fromkeys((self.model, *_items(self.challengers))))
 
+    def policies(self) -> tuple[str, ...]:
+        """Return the policies that learn, the champion at the start first; none by the rules."""
+        kinds = tuple(dict.fromkeys((self.policy, *_items(self.policy_challengers))))
+        return () if kinds == (RULES,) else kinds
+
     def point_rules(self) -> PointRules:
         """Read the rules file.
 
@@ -462,6 +507,30 @@ class Settings(BaseSettings):
                 "TOML file in UTF-8, or unset it for the default rules"
             ) from None
         return parse_point_rules(text, str(self.rules_file))
+
+    def catalogue(self) -> Catalogue:
+        """Return what can be done with leads, and what governs it.
+
+        Raises
+        ------
+        stream.lead.actions.ActionsFileError
+            If the file is missing or faulty.
+        """
+        if self.actions_file is None:
+            return catalogue_of(
+                {rule: getattr(self, f"action_{rule}") for rule in DEFAULT_ACTIONS},
+                _items(self.email_actions),
+                {rule: getattr(self, f"cooldown_{rule}_s") for rule in DEFAULT_ACTIONS},
+                self.trigger_ttl_s,
+            )
+        try:
+            text = self.actions_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ActionsFileError(
+                f"{self.actions_file}: cannot be read ({error}); set LEADSTREAM_ACTIONS_FILE to a "
+                "TOML file in UTF-8, or unset it for one action a rule"
+            ) from None
+        return parse_catalogue(text, str(self.actions_file))
 
     def house(self) -> House:
         """Return the rules of the house that decisions go by.
@@ -498,15 +567,15 @@ class Settings(BaseSettings):
             late_grace_s=self.late_grace_s,
             duplicate_window_s=self.duplicate_window_s,
             absence_s=self.absence_s,
-            cooldown_s={rule: getattr(self, f"cooldown_{rule}_s") for rule in DEFAULT_ACTIONS},
-            trigger_ttl_s=self.trigger_ttl_s,
-            actions={rule: getattr(self, f"action_{rule}") for rule in DEFAULT_ACTIONS},
+            catalogue=self.catalogue(),
+            holdout_share=self.holdout_share,
+            exploration_ratio=self.exploration_ratio if self.policies() else 0.0,
+            logs_decisions=bool(self.policies()) or self.holdout_share > 0.0,
             base_rate_prior=self.base_rate_prior,
             points_to_double_odds=self.points_to_double_odds,
             prior_strength=self.prior_strength,
             session_gap_s=self.session_gap_s,
             opt_in={p: _countries(getattr(self, f"opt_in_{p}")) for p in GATES},
-            email_actions=frozenset(_items(self.email_actions)),
             erasure_key=erasure_key(self.email_key.get_secret_value().encode()),
             scanner_delivery_s=self.scanner_delivery_s,
             scanner_links=self.scanner_links,

@@ -11,7 +11,7 @@ import structlog
 from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
 from schemas import topics
-from schemas.learning import Champion
+from schemas.learning import Champion, PolicyTransition, TrainingExample
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
@@ -28,9 +28,11 @@ from stream.lead.learner import (
     serving_record,
 )
 from stream.lead.outputs import Output
+from stream.lead.policy_learner import PolicyLearner
 from stream.lead.signature import signed
 from stream.model_quality import ModelQuality
-from stream.models import P_CONVERT, SnapshotStore, count_refused
+from stream.models import NEXT_ACTION, P_CONVERT, SnapshotStore, count_refused
+from stream.policy_quality import PolicyQuality
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -85,9 +87,11 @@ class LearnWorker:
         self._store = store
         self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
-        self._contests: dict[str, Contest] = {}
+        self._models: dict[str, Contest[Learner]] = {}
+        self._policies: Contest[PolicyLearner] | None = None
         self._house = settings.house()
         self._quality = ModelQuality(self._house)
+        self._rewards = PolicyQuality()
         self._observed_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
@@ -106,7 +110,7 @@ class LearnWorker:
 
     def discard(self) -> None:
         """Forget the models: they may have learned what was never committed."""
-        self._contests = {}
+        self._models, self._policies = {}, None
         self._published = {}
 
     async def restore(self) -> None:
@@ -116,10 +120,12 @@ class LearnWorker:
         for record in await read_all(self._settings, topic, 0):
             checkpoints[record.key or b""] = record
         kinds = self._settings.kinds()
-        self._contests = {
+        self._models = {
             task: self._contest(task, kinds if task == P_CONVERT else kinds[:1])
             for task in tasks_of(self._house)
         }
+        if self._settings.policies():
+            self._policies = self._policy_contest()
         for record in checkpoints.values():
             if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
                 self._resume(record)
@@ -145,39 +151,52 @@ class LearnWorker:
 
     async def pause(self) -> None:
         """Leave checkpoints; the models are read anew when the partition comes back."""
-        if self._contests:
+        if self._models:
             await self._send([], checkpoint=True)
         self.discard()
 
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
-        self._quality.withdraw(self._contests.values())
+        self._quality.withdraw(self._models.values())
+        if self._policies is not None:
+            self._rewards.withdraw(self._policies)
 
-    def _contest(self, name: str, kinds: Sequence[str]) -> Contest:
-        decided = self._decided[name] = self._store.champion(name)
-        champion = decided.kind if decided is not None and decided.kind in kinds else kinds[0]
+    def _contest(self, name: str, kinds: Sequence[str]) -> Contest[Learner]:
         on_drift = self._settings.on_drift
         learners = (Learner(name, kind, build_model, on_drift) for kind in kinds)
-        return Contest(name, learners, champion)
+        return Contest(name, learners, self._first(name, kinds))
+
+    def _contests(self) -> list[Contest[Learner] | Contest[PolicyLearner]]:
+        return [*self._models.values(), *([] if self._policies is None else [self._policies])]
+
+    def _policy_contest(self) -> Contest[PolicyLearner]:
+        kinds, epsilon = self._settings.policies(), self._settings.exploration_ratio
+        learners = [PolicyLearner(kind, epsilon) for kind in kinds]
+        return Contest(NEXT_ACTION, learners, self._first(NEXT_ACTION, kinds))
+
+    def _first(self, name: str, kinds: Sequence[str]) -> str:
+        """Return the champion that was decided on, else the first."""
+        decided = self._decided[name] = self._store.champion(name)
+        return decided.kind if decided is not None and decided.kind in kinds else kinds[0]
 
     def _resume(self, record: Any) -> None:
         anew = "the model is learned anew from the examples that are kept"
         key = (record.key or b"").decode("utf-8", "replace")
         try:
             checkpoint = decoded_checkpoint(record.value)
-            contest = self._contests.get(checkpoint.model)
-            if contest is not None and checkpoint.kind in contest.contestants:
-                contest.resume(checkpoint)
+            for contest in self._contests():
+                if contest.name == checkpoint.model and checkpoint.kind in contest.contestants:
+                    contest.resume(checkpoint)
         except ModelFormatError as error:
             count_refused(key, error.reason, str(error)[:300])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             count_refused(key, "malformed", f"{type(error).__name__}: {anew}")
 
     def _next_offset(self) -> int:
-        if not self._contests:
+        if not self._models:
             raise RuntimeError("the learner is not restored")
-        return min(contest.next_offset for contest in self._contests.values())
+        return min(contest.next_offset for contest in self._contests())
 
     async def _learn_all(self, records: Sequence[Any]) -> None:
         since_s = self._clock()
@@ -192,11 +211,17 @@ class LearnWorker:
             example = decoded(record.value)
         except ValueError as error:
             log.warning("a record is passed over", offset=record.offset, error=str(error))
-            for contest in self._contests.values():
+            for contest in self._contests():
                 contest.pass_over(record.offset)
             return
-        for contest in self._contests.values():
-            self._quality.add(contest, example, contest.learn(example, record.offset))
+        for contest in self._models.values():
+            learned = contest.learn(example, record.offset)
+            if isinstance(example, TrainingExample):
+                self._quality.add(contest, example, learned)
+        if self._policies is not None:
+            learned = self._policies.learn(example, record.offset)
+            if isinstance(example, PolicyTransition):
+                self._rewards.add(self._policies, example, learned)
 
     async def _publish(self) -> None:
         now_s = self._clock()
@@ -207,7 +232,7 @@ class LearnWorker:
             and now_s - self._checkpointed_s >= self._settings.checkpoint_interval_s
         )
         if due or checkpoint:
-            for contest in self._contests.values():
+            for contest in self._contests():
                 outputs += self._crown(contest)
                 outputs += self._versions(contest, everyone=checkpoint)
         if outputs or checkpoint:
@@ -216,9 +241,11 @@ class LearnWorker:
             self._published_s = now_s
             if now_s - self._observed_s >= OBSERVE_INTERVAL_S:
                 self._observed_s = now_s
-                self._quality.publish(self._contests.values())
+                self._quality.publish(self._models.values())
+                if self._policies is not None:
+                    self._rewards.publish(self._policies)
 
-    def _crown(self, contest: Contest) -> list[Output]:
+    def _crown(self, contest: Contest[Any]) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
         name, decided = contest.name, self._store.champion(contest.name)
         if decided != self._decided[name]:
@@ -241,14 +268,14 @@ class LearnWorker:
             return [champion_record(name, contest.champion, "rule")]
         return []
 
-    def _versions(self, contest: Contest, *, everyone: bool) -> list[Output]:
+    def _versions(self, contest: Contest[Any], *, everyone: bool) -> list[Output]:
         """Return what publishes the champion's version, and now and then the challengers'."""
         name, outputs = contest.name, []
         for kind, contestant in contest.contestants.items():
             learner = contestant.learner
             serves = kind == contest.champion
-            version, model = learner.version, learner.model
-            if not model.positives + model.negatives or not (serves or everyone):
+            version = learner.version
+            if not learner.has_learned or not (serves or everyone):
                 continue
             if self._published.get((name, kind)) != version:
                 outputs.append(learner.snapshot())
@@ -263,7 +290,7 @@ class LearnWorker:
         records, next_offset = list(outputs), None
         if checkpoint:
             next_offset = self._next_offset()
-            for contest in self._contests.values():
+            for contest in self._contests():
                 records += contest.checkpoints()
         await self._producer.send(
             [signed(record, secret) for record in records], next_offset=next_offset
@@ -271,7 +298,7 @@ class LearnWorker:
         if next_offset is not None:
             self._checkpointed, self._checkpointed_s = next_offset, self._clock()
 
-    def _outdated(self, contest: Contest) -> list[Output]:
+    def _outdated(self, contest: Contest[Any]) -> list[Output]:
         name, store = contest.name, self._store
         kept = store.versions(name)
         in_use = {store.serving(name), store.pinned(name)}

@@ -20,6 +20,7 @@ from stream.lead.labels import tasks_of
 from stream.lead.outputs import Output, encode_key
 from stream.lead.partition import Partition
 from stream.lead.records import Batch
+from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.models import SnapshotStore
 from stream.settings import Settings
 
@@ -68,7 +69,7 @@ class ScoreWorker:
         self.partition: Partition | None = None
         self._settings = settings
         self._house = house
-        self._tasks = tasks_of(house)
+        self._tasks = (*tasks_of(house), *([NEXT_ACTION] if house.logs_decisions else []))
         self._store = store
         self._producer = producer
         self._latest_s = latest_s
@@ -100,7 +101,7 @@ class ScoreWorker:
         """Read the lead states from the changelog, and after the first time what has been added."""
         started_s = time.perf_counter()
         if self.partition is None:
-            partition, self._changelog_next = Partition(self._house, self._store), 0
+            partition, self._changelog_next = self._new_partition(), 0
         else:
             partition = self.partition
         topic = self._states_topic
@@ -130,6 +131,7 @@ class ScoreWorker:
         partition = self._restored()
         started_s = time.perf_counter()
         await self._fetch_models(partition, records)
+        partition.in_use.follow()
         batch = partition.fold(records)
         changelog: list[ToSend] = [
             (self._states_topic, self.number, key, value, [])
@@ -184,7 +186,7 @@ class ScoreWorker:
                     body = orjson.loads(record.value)
                     named.add((body["model"], body["version"]))
         for model, version in named - self._known:
-            if self._store.scorer(model, version) is None:
+            if not self._store.has(model, version):
                 await self._fetch_snapshots()  # what is not there now is kept no longer
         self._known = named
 
@@ -204,6 +206,10 @@ class ScoreWorker:
             ],
         )
 
+    def _new_partition(self) -> Partition:
+        number, partitions = self.number, self._settings.partitions
+        return Partition(self._house, self._store, number=number, partitions=partitions)
+
     def _restored(self) -> Partition:
         if self.partition is None:
             raise RuntimeError(f"states of partition {self.number} are not restored")
@@ -217,7 +223,7 @@ class ScoreWorker:
                 version is None
                 or version == self._announced.get(model)
                 or now_s - self._announced_s.get(model, 0.0) < USE_MODEL_INTERVAL_S
-                or self._store.scorer(model, version) is None
+                or not self._store.has(model, version)
             ):
                 continue
             self._announced[model], self._announced_s[model] = version, now_s

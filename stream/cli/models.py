@@ -87,7 +87,7 @@ def promote(
     """
     settings = Settings()
     store = asyncio.run(_store(settings))
-    usable = [v for v in store.versions(name, kind) if store.scorer(name, v) is not None]
+    usable = [v for v in store.versions(name, kind) if store.has(name, v)]
     if not usable:
         kinds = sorted({kind_of(v) for v in store.versions(name)})
         some = f"contestants that have are: {', '.join(kinds)}" if kinds else "nor has any other"
@@ -114,7 +114,7 @@ def rollback(
     """
     settings = Settings()
     store = asyncio.run(_store(settings))
-    kept = [v for v in store.versions(name) if store.scorer(name, v) is not None]
+    kept = [v for v in store.versions(name) if store.has(name, v)]
     if version is None:
         serving = store.serving(name)
         own = [v for v in kept if serving is not None and kind_of(v) == kind_of(serving)]

@@ -101,8 +101,11 @@ def note_facts(state: LeadState, event: Mapping[str, Any], at_s: float) -> None:
             _update_attributes(state, event["attributes"], is_newest=at_s >= state.profile_at_s)
             state.profile_at_s = max(state.profile_at_s, at_s)
         case "stage_change":
-            if at_s >= state.stage_at_s:
+            # The house may have moved the lead since; what counts is what the CRM last said.
+            said_s = state.stage_at_s if state.crm_stage_at_s is None else state.crm_stage_at_s
+            if at_s >= said_s:
                 state.stage, state.stage_at_s = event["stage"], at_s
+                state.crm_stage_at_s = at_s
         case "consent":
             consent.set_consent(state, event["purpose"], event["granted"], at_s)
         case "email_unsubscribe":

@@ -67,8 +67,8 @@ def stop_profiling(state: LeadState) -> None:
     What it was scored by stays as it was, for when it agrees again.
     """
     state.samples, state.sampled_of = [], 0
-    state.open_vectors = {}
+    state.open_vectors, state.transitions = {}, []
     if state.purchases is not None:
         state.purchases.samples, state.purchases.sampled_of = [], 0
-    state.absence_due_s = None
+    state.absence_due_s = state.stage_due_s = None
     state.unsettled = None

@@ -2,23 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from online_models.challenge import Challenge, loss_of
-from schemas.learning import ModelCheckpoint, TrainingExample
+from online_models.challenge import Challenge
+from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
 from stream.lead.learner import Learned, Learner
 from stream.lead.outputs import Output
+from stream.lead.policy_learner import PolicyLearner
+
+L = TypeVar("L", Learner, PolicyLearner)
 
 
 @dataclass(slots=True)
-class Contestant:
+class Contestant(Generic[L]):
     """A learner and, for a challenger, how it stands against the champion."""
 
-    learner: Learner
+    learner: L
     challenge: Challenge
 
 
-class Contest:
-    """The models that predict the same thing.
+class Contest(Generic[L]):
+    """The models that predict the same thing, or the policies that choose.
 
     Parameters
     ----------
@@ -30,13 +34,15 @@ class Contest:
         The kind that serves.
     """
 
-    def __init__(self, name: str, learners: Iterable[Learner], champion: str) -> None:
+    def __init__(self, name: str, learners: Iterable[L], champion: str) -> None:
         self.name = name
-        self.contestants = {one.kind: Contestant(one, Challenge()) for one in learners}
+        self.contestants: dict[str, Contestant[L]] = {
+            one.kind: Contestant(one, Challenge()) for one in learners
+        }
         self.champion = champion
 
     @property
-    def learner(self) -> Learner:
+    def learner(self) -> L:
         """The champion's learner."""
         return self.contestants[self.champion].learner
 
@@ -52,7 +58,7 @@ class Contest:
         if checkpoint.champion == self.champion and checkpoint.challenge is not None:
             one.challenge = Challenge.restore(checkpoint.challenge)
 
-    def learn(self, example: TrainingExample, offset: int) -> dict[str, Learned]:
+    def learn(self, example: TrainingExample | PolicyTransition, offset: int) -> dict[str, Learned]:
         """Have all learn an example that they have not; return what came of it, by kind."""
         learned: dict[str, Learned] = {}
         for kind, one in self.contestants.items():
@@ -60,11 +66,10 @@ class Contest:
             if done is not None:
                 learned[kind] = done
         best = learned.get(self.champion)
-        if best is not None and len(learned) > 1 and example.source != "feedback":
-            loss = loss_of(example.y, best.p)
+        if best is not None and best.loss is not None:
             for kind, of in learned.items():
-                if kind != self.champion:
-                    self.contestants[kind].challenge.add(loss, loss_of(example.y, of.p))
+                if kind != self.champion and of.loss is not None:
+                    self.contestants[kind].challenge.add(best.loss, of.loss)
         return learned
 
     def pass_over(self, offset: int) -> None:

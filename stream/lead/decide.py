@@ -1,25 +1,41 @@
 """One event of one lead: (state, event, models, now) -> (state, outputs)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from online_models.protocols import Scorer
-from schemas import topics
-from stream.lead import discount, labels, movement, points, teaching, triggers
+from stream.lead import (
+    discount,
+    labels,
+    movement,
+    occasions,
+    points,
+    score_changes,
+    staging,
+    teaching,
+    transitions,
+    triggers,
+)
+from stream.lead.action import STAGE_AGE
 from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate, note_facts
+from stream.lead.budgets import Budgets
 from stream.lead.consent import SCORING, may, stop_profiling
 from stream.lead.features import Features, features_of
 from stream.lead.hashing import stable_id
 from stream.lead.house import House
-from stream.lead.kinds import kinds_of
 from stream.lead.machines import JUDGED
 from stream.lead.merge import merge_into
-from stream.lead.outputs import Output, cloud_event, rfc3339
-from stream.lead.scoring import Scored, reasons_of, score_one
+from stream.lead.outputs import Output, rfc3339
+from stream.lead.scoring import Scored, score_one
 from stream.lead.state import LeadState
 from stream.lead.tiers import tier_of
-from stream.lead.triggers import Cause, Verdict
+from stream.lead.triggers import Cause, Nurture, Verdict
+
+NO_BUDGETS = Nurture(Budgets())
+
+ABSENCE, LEFT = "absence", "stage_left"
+"""Occasions of a timer: silence, and that a stage may be left."""
 
 SETTLED = frozenset({"outcome", "erasure"})
 
@@ -48,6 +64,7 @@ def decide_event(
     scorer: Scorer | None,
     house: House,
     beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
+    nurture: Nurture = NO_BUDGETS,
 ) -> Decision:
     """Apply an event to its lead and decide what goes out.
 
@@ -63,18 +80,21 @@ def decide_event(
         The model version that the log says is in use; None before the first.
     beside
         Of the other tasks (``stream.lead.labels.TASKS``), by task; those in use.
+    nurture
+        What decides on triggers.
     """
     if is_duplicate(state, event["event_id"], now_s, house):
         return Decision("duplicate")
     kind: str = event["type"]
     had_won = state.outcome == labels.WON
+    stage_before = state.stage
     note_facts(state, event, at_s)
     if not may(state, SCORING, house):
         stop_profiling(state)
         state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
         return Decision("applied" if kind in NOTED_ALWAYS else "no_consent")
     if kind in JUDGED or kind == "email_delivered":
-        decision = _judge(state, event, at_s, now_s, scorer, house, beside)
+        decision = _judge(state, event, at_s, now_s, scorer, house, beside, nurture)
         if decision.outcome != "applied":
             return decision
     else:
@@ -85,6 +105,12 @@ def decide_event(
         decision.outputs += teaching.taught_by(state, event, at_s, house)
     elif kind == "sales_feedback" and house.feedback_weight and state.outcome is None:
         decision.outputs += _taught_by_sales(state, event, at_s, scorer, house)
+    if kind == "stage_change" and house.catalogue.stage:
+        staging.wait(state, state.stage_at_s, house)
+    if state.transitions:
+        transitions.note(state, event, at_s, stage_before, house.catalogue.rewards)
+        if kind == "outcome":
+            decision.outputs += transitions.settle(state, at_s, house, is_closed=True)
     sessions = state.sessions
     apply_event(state, event, at_s, house)
     if state.open_vectors:
@@ -92,7 +118,7 @@ def decide_event(
     cause = Cause(event["event_id"], at_s)
     corrects = bool(decision.machines)
     _score(
-        state, cause, state.last_at_s, now_s, scorer, house, decision, event, beside,
+        state, cause, state.last_at_s, now_s, scorer, house, decision, event, beside, nurture,
         corrects=corrects,
     )  # fmt: skip
     return decision
@@ -106,6 +132,7 @@ def _judge(
     scorer: Scorer | None,
     house: House,
     beside: Mapping[str, Scorer],
+    nurture: Nurture,
 ) -> Decision:
     """Tell whether a person made an event; correct the score where an earlier one was none's."""
     kind: str = event["type"]
@@ -126,7 +153,7 @@ def _judge(
     if taken and decision.outcome != "applied":
         cause = Cause(event["event_id"], at_s)
         _score(
-            state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside,
+            state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture,
             corrects=True,
         )  # fmt: skip
     return decision
@@ -147,18 +174,37 @@ def decide_timers(
     scorer: Scorer | None,
     house: House,
     beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
+    nurture: Nurture = NO_BUDGETS,
 ) -> Decision:
     """Fire a lead's timers that are due: labels by silence, absence, expiry of decisions."""
     decision = Decision("timers")
     decision.outputs += teaching.taught_by_time(state, now_s, house, beside)
     triggers.close_expired(state, now_s)
+    if state.transitions:
+        decision.outputs += transitions.settle(state, now_s, house)
+    for timer, due_s in _due(state, now_s, house):
+        cause = Cause(stable_id("timer", timer, rfc3339(due_s)), due_s)
+        at_s = max(due_s, state.last_at_s)
+        _score(
+            state, cause, at_s, now_s, scorer, house, decision, None, beside, nurture,
+            timer=None if timer == LEFT else timer,
+        )  # fmt: skip
+    return decision
+
+
+def _due(state: LeadState, now_s: float, house: House) -> Iterator[tuple[str, float]]:
+    """Yield the occasions whose time has come, each as it is dealt with."""
+    is_open = state.outcome is None or house.catalogue.for_closed
     if state.absence_due_s is not None and state.absence_due_s <= now_s:
         due_s, state.absence_due_s = state.absence_due_s, None
-        if state.outcome is None:
-            cause = Cause(stable_id("timer", "absence", rfc3339(due_s)), due_s)
-            at_s = max(due_s, state.last_at_s)
-            _score(state, cause, at_s, now_s, scorer, house, decision, None, beside)
-    return decision
+        if is_open:
+            yield ABSENCE, due_s
+    if state.stage_due_s is not None and state.stage_due_s <= now_s:
+        due_s, entered_s = state.stage_due_s, state.stage_at_s
+        if is_open:
+            yield (STAGE_AGE if staging.is_of_age(state, due_s, house) else LEFT), due_s
+        if state.stage_at_s == entered_s:
+            staging.wait(state, due_s, house)
 
 
 def decide_merge(
@@ -169,6 +215,7 @@ def decide_merge(
     scorer: Scorer | None,
     house: House,
     beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
+    nurture: Nurture = NO_BUDGETS,
 ) -> Decision:
     """Join another history to a lead's, and score what they are together."""
     merge_into(state, other, house)
@@ -176,18 +223,22 @@ def decide_merge(
     if not may(state, SCORING, house):
         stop_profiling(state)
         return decision
-    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside)
+    _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture)
     return decision
 
 
 def next_due_s(state: LeadState, house: House) -> float:
     """Return when the lead's first timer is due; the last one forgets it."""
     times: list[float] = [decision[3] for decision in state.decisions.values()]
+    if state.transitions:
+        times.append(transitions.next_due_s(state, house))
     label_s = teaching.next_due_s(state, house)
     if label_s is not None:
         times.append(label_s)
     if state.absence_due_s is not None:
         times.append(state.absence_due_s)
+    if state.stage_due_s is not None:
+        times.append(state.stage_due_s)
     times.append(_forget_s(state, house))
     return min(times)
 
@@ -200,7 +251,7 @@ def is_forgotten(state: LeadState, now_s: float, house: House) -> bool:
 def drop_timers(state: LeadState, now_s: float) -> None:
     """Let go of what waits for a time that cannot be dealt with."""
     triggers.close_expired(state, now_s)
-    state.absence_due_s = None
+    state.absence_due_s, state.stage_due_s, state.transitions = None, None, []
     teaching.drop_vectors(state)
 
 
@@ -227,13 +278,15 @@ def _score(
     house: House,
     decision: Decision,
     event: Mapping[str, Any] | None,
-    beside: Mapping[str, Scorer] = teaching.NO_SCORERS,
+    beside: Mapping[str, Scorer],
+    nurture: Nurture,
     *,
     corrects: bool = False,
+    timer: str | None = None,
 ) -> None:
     scored, total, x = score_state(state, at_s, scorer, house)
     decision.scored, decision.x, decision.scored_at_s = scored, x, at_s
-    movement.note(state, cause.event_id, _moved_by(event, decision.outcome), scored)
+    movement.note(state, cause.event_id, score_changes.moved_by(event, decision.outcome), scored)
     # What happened before the outcome and arrived after it would teach the label twice.
     is_open = state.outcome is None or cause.at_s > state.outcome_at_s
     if event is not None and event["type"] not in SETTLED and is_open:
@@ -246,63 +299,16 @@ def _score(
     state.tier = tier
     if moved or tier != former:
         propensities = teaching.propensities(state, x, beside)
-        output = _score_changed(state, scored, total, former, cause, propensities)
+        output = score_changes.score_changed(state, scored, total, former, cause, propensities)
         decision.outputs.append(output)
         state.score, state.p_convert = scored.score, scored.p_convert
         state.model_version = scored.version
-    if state.outcome is not None or (corrects and event is None):
-        return  # closed leads are not nurtured, and a tier that was a scanner's did not fall
-    if event is None:
-        rules = triggers.rules_met("", None, former, tier)
-        if decision.outcome == "timers":
-            rules.append("absence")
-    else:
-        rules = triggers.rules_met(event["type"], event.get("form_kind"), former, tier)
-    for rule in rules:
-        verdict = triggers.decide(state, rule, cause, scored, now_s, house)
-        decision.verdicts.append(verdict)
-        if verdict.output is not None:
-            decision.outputs.append(verdict.output)
-
-
-def _moved_by(event: Mapping[str, Any] | None, outcome: str) -> str:
-    if event is not None:
-        kinds = kinds_of(event)
-        return kinds[-1] if kinds else str(event["type"])
-    return {"timers": "absence", "merged": "merge"}.get(outcome, "correction")
-
-
-def _score_changed(
-    state: LeadState,
-    scored: Scored,
-    total: float,
-    former: str | None,
-    cause: Cause,
-    propensities: Mapping[str, float],
-) -> Output:
-    body: dict[str, Any] = {
-        "type": "score_changed",
-        "lead_id": state.lead_id,
-        "score": scored.score,
-        "previous_score": state.score,
-        "p_convert": scored.p_convert,
-        "p_low": scored.p_low,
-        "p_high": scored.p_high,
-        "points": round(total, 2),
-        "tier": state.tier,
-        "previous_tier": former,
-        "reasons": reasons_of(scored),
-        "propensities": propensities,
-        "moved_by": movement.told(state),
-        "discounted": [
-            {"kind": kind, "count": count, "reason": reason}
-            for kind, reason, count, _ in discount.discounted(state)
-        ],
-        "model": labels.MODEL,
-        "model_version": scored.version,
-        "model_weight": scored.model_weight,
-        "cause_event_id": cause.event_id,
-        "occurred_at": rfc3339(cause.at_s),
-    }
-    ce_id = stable_id("score_changed", cause.event_id, state.lead_id)
-    return cloud_event(topics.LEAD_SCORES, state.lead_id, ce_id, body, str(state.tier))
+    if corrects and event is None:
+        return  # a tier that was a scanner's did not fall
+    if state.outcome is None or house.catalogue.for_closed:
+        for verdict in occasions.decide(
+            state, event, timer, former, cause, scored, x, now_s, house, nurture
+        ):
+            decision.verdicts.append(verdict)
+            if verdict.output is not None:
+                decision.outputs.append(verdict.output)

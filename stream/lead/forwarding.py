@@ -7,10 +7,9 @@ partition the other lead is in.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from online_models.protocols import Scorer
 from stream.lead.erasure import Erasures
-from stream.lead.house import House
 from stream.lead.identity import MAX_HOPS
+from stream.lead.in_use import InUse
 from stream.lead.lead_table import LeadTable
 from stream.lead.outputs import forward, forwarded
 from stream.lead.records import Batch, Record
@@ -21,7 +20,7 @@ from stream.lead.state import LeadState
 class Fold(Protocol):
     """What moving leads needs of the fold that it is a part of."""
 
-    house: House
+    in_use: InUse
     leads: LeadTable
     batch: Batch
     erased: Erasures
@@ -29,14 +28,6 @@ class Fold(Protocol):
     @property
     def now_s(self) -> float:
         """The log's time, epoch seconds."""
-        ...
-
-    def beside(self) -> Mapping[str, Scorer]:
-        """Return what is in use of the other tasks, by task."""
-        ...
-
-    def scorer(self) -> Scorer | None:
-        """Return the model version in use."""
         ...
 
     def touch(self, state: LeadState, offset: int) -> None:
@@ -55,7 +46,7 @@ def pass_on(
     """Send an event on to the lead that lives elsewhere now; a chain too long is refused."""
     if len(path) >= MAX_HOPS:
         fold.batch.events[event["type"], "forward_chain"] += 1
-        fold.batch.outputs.append(chain_too_long(fold.house, record, len(path)))
+        fold.batch.outputs.append(chain_too_long(fold.in_use.house, record, len(path)))
         return
     passed = [*path, state.lead_id]
     fold.batch.outputs.append(forwarded(state.forward_to or "", event, passed))

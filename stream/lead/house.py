@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from stream.lead.actions import Catalogue, default_catalogue
 from stream.lead.point_rules import PointRules
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
@@ -12,15 +13,6 @@ DAY_S = 86_400.0
 
 Labels = Literal["wait", "fake_negative"]
 """How labels that come late are dealt with (``stream.lead.labels``)."""
-
-DEFAULT_ACTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "high_intent": "call",
-        "tier_rose": "sales_alert",
-        "tier_fell": "nurture_email",
-        "absence": "win_back_email",
-    }
-)
 
 # Where the law asks for a yes before marketing: the EU, the EEA, the United Kingdom, Switzerland.
 OPT_IN_COUNTRIES = (
@@ -31,8 +23,6 @@ OPT_IN_COUNTRIES = (
 DEFAULT_OPT_IN: Mapping[str, frozenset[str]] = MappingProxyType(
     {"nurturing": frozenset(OPT_IN_COUNTRIES)}
 )
-EMAIL_ACTIONS = ("nurture_email", "win_back_email")
-
 UNKNOWN_COUNTRY = "unknown"
 _ALSO_WRITTEN = {"UK": "GB", "EL": "GR"}
 
@@ -85,12 +75,14 @@ class House:
         How long a lead's event ids are remembered.
     absence_s
         Silence after which the absence rule fires.
-    cooldown_s
-        Rule -> the least time between two of its triggers for one lead.
-    trigger_ttl_s
-        How long a trigger may be acted upon.
-    actions
-        Rule -> the action that it asks for.
+    catalogue
+        What can be done with leads, and what governs it.
+    holdout_share
+        Of leads, those that nothing is done with: the control group.
+    exploration_ratio
+        Of decisions by the rules, those that are drawn from all candidates alike.
+    logs_decisions
+        Whether decisions are kept until what came of them is known, to be learned from.
     base_rate_prior
         The share of leads that convert, as believed before anything was learned.
     points_to_double_odds
@@ -102,8 +94,6 @@ class House:
     opt_in
         Purpose -> countries where it needs a yes; ``*`` for everywhere, ``unknown`` for leads
         whose country is not known.
-    email_actions
-        Actions that reach the lead by email, which consent to email gates.
     erasure_key
         The secret that erased addresses are hashed with.
     scanner_delivery_s
@@ -139,22 +129,15 @@ class House:
     late_grace_s: float = 7 * DAY_S
     duplicate_window_s: float = DAY_S
     absence_s: float = 7 * DAY_S
-    cooldown_s: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "high_intent": 3_600.0,
-            "tier_rose": DAY_S,
-            "tier_fell": DAY_S,
-            "absence": 7 * DAY_S,
-        }
-    )
-    trigger_ttl_s: float = 3 * DAY_S
-    actions: Mapping[str, str] = field(default_factory=lambda: DEFAULT_ACTIONS)
+    catalogue: Catalogue = field(default_factory=default_catalogue)
+    holdout_share: float = 0.0
+    exploration_ratio: float = 0.0
+    logs_decisions: bool = False
     base_rate_prior: float = 0.05
     points_to_double_odds: float = 20.0
     prior_strength: float = 20.0
     session_gap_s: float = 1_800.0
     opt_in: Mapping[str, frozenset[str]] = field(default_factory=lambda: DEFAULT_OPT_IN)
-    email_actions: frozenset[str] = frozenset(EMAIL_ACTIONS)
     erasure_key: bytes = field(default=b"", repr=False)
     scanner_delivery_s: float = 5.0
     scanner_links: int = 3

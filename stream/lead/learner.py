@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from online_models.challenge import loss_of
 from online_models.drift import LOSS, Alert, DriftMonitor
 from online_models.formats import LARGEST_WEIGHT
 from online_models.protocols import (
@@ -17,10 +18,10 @@ from online_models.protocols import (
 from online_models.successor import Successor
 from schemas import topics
 from schemas.base import fault_of
-from schemas.learning import ModelCheckpoint, TrainingExample
+from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
 from stream.lead.outputs import Output
 
-_EXAMPLE: TypeAdapter[TrainingExample] = topics.TRAINING_EXAMPLES.adapter()
+_EXAMPLE: TypeAdapter[TrainingExample | PolicyTransition] = topics.TRAINING_EXAMPLES.adapter()
 _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
@@ -36,8 +37,8 @@ class Builder(Protocol):
         ...
 
 
-def decoded(value: bytes) -> TrainingExample:
-    """Return an example; raises ValueError if the record is none."""
+def decoded(value: bytes) -> TrainingExample | PolicyTransition:
+    """Return an example, or a decision; raises ValueError if the record is none."""
     try:
         return _EXAMPLE.validate_json(value)
     except ValidationError as error:
@@ -53,10 +54,14 @@ def decoded_checkpoint(value: bytes) -> ModelCheckpoint:
 
 
 class Learned(NamedTuple):
-    """What came of an example: what had been predicted just before, and the drift it showed."""
+    """What came of an example: what had been predicted just before, and the drift it showed.
+
+    ``loss`` is what contestants are compared by; None for what is no such comparison.
+    """
 
     p: float
     alerts: list[Alert]
+    loss: float | None = None
 
 
 class Learner:
@@ -114,7 +119,12 @@ class Learner:
         """Name what has been learned so far."""
         return f"{self.kind}-{self._version_offset}"
 
-    def learn(self, example: TrainingExample, offset: int) -> Learned | None:
+    @property
+    def has_learned(self) -> bool:
+        """Whether there is anything to publish."""
+        return self.model.positives + self.model.negatives > 0
+
+    def learn(self, example: TrainingExample | PolicyTransition, offset: int) -> Learned | None:
         """Learn from one example.
 
         One that was learned before, or is of another model, is passed over: None.
@@ -122,7 +132,7 @@ class Learner:
         if offset < self.next_offset:
             return None
         self.pass_over(offset)
-        if example.model != self.name:
+        if isinstance(example, PolicyTransition) or example.model != self.name:
             return None
         self._version_offset = offset + 1
         x, y, weight = example.x, example.y, self._relative(example.weight)
@@ -133,7 +143,7 @@ class Learner:
         self._succeed(y, p, x, weight)
         if any(alert.what == LOSS for alert in alerts):
             self._react()
-        return Learned(p, alerts)
+        return Learned(p, alerts, loss_of(y, p))
 
     def pass_over(self, offset: int) -> None:
         """Count a record as done that taught nothing."""
@@ -182,7 +192,7 @@ class Learner:
             "positives": state["positives"],
             "state": state,
         }
-        return _record(topics.MODEL_SNAPSHOTS, f"{self.name}/{self.version}", body)
+        return record(topics.MODEL_SNAPSHOTS, f"{self.name}/{self.version}", body)
 
     def checkpoint(self, **standing: Any) -> Output:
         """Return the record that a restart goes on from.
@@ -208,20 +218,21 @@ class Learner:
             "state": state,
             **standing,
         }
-        return _record(topics.MODEL_CHECKPOINTS, f"{self.name}/{self.kind}", body)
+        return record(topics.MODEL_CHECKPOINTS, f"{self.name}/{self.kind}", body)
 
 
 def serving_record(model: str, role: str, version: str) -> Output:
     """Return the record that makes a version serve (``serving``) or pins it (``pin``)."""
     body = {"type": "serving_version", "model": model, "version": version}
-    return _record(topics.MODEL_SNAPSHOTS, f"{model}/{role}", body)
+    return record(topics.MODEL_SNAPSHOTS, f"{model}/{role}", body)
 
 
 def champion_record(model: str, kind: str, decided_by: str) -> Output:
     """Return the record that makes a kind of a model's contestants its champion."""
     body = {"type": "champion", "model": model, "kind": kind, "decided_by": decided_by}
-    return _record(topics.MODEL_SNAPSHOTS, f"{model}/champion", body)
+    return record(topics.MODEL_SNAPSHOTS, f"{model}/champion", body)
 
 
-def _record(topic: topics.Topic, key: str, body: Mapping[str, Any]) -> Output:
+def record(topic: topics.Topic, key: str, body: Mapping[str, Any]) -> Output:
+    """Return a record of a model's topic."""
     return Output(topic.name, key.encode(), orjson.dumps(body), [])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stream.lead import points, short_horizons
+from stream.lead import contact_history, points, short_horizons
 from stream.lead.apply import shorten_journey
 from stream.lead.consent import set_consent
 from stream.lead.discount import merge_discounts
@@ -15,6 +15,7 @@ from stream.lead.state import (
     MAX_DECISIONS,
     MAX_PAGES,
     MAX_RECENT_IDS,
+    MAX_TRANSITIONS,
     LeadState,
 )
 from stream.lead.unsettled import join
@@ -44,6 +45,7 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     state.profile_at_s = max(state.profile_at_s, other.profile_at_s)
     if state.stage is None:
         state.stage, state.stage_at_s = other.stage, other.stage_at_s
+        state.crm_stage_at_s, state.stage_due_s = other.crm_stage_at_s, other.stage_due_s
     points.merge(state.ledger, other.ledger, house.points)
     points.hold(state.ledger, house.points, state.attributes, state.last_at_s)
     ids = sorted({**other.recent_ids, **state.recent_ids}.items(), key=lambda item: item[1])
@@ -56,9 +58,18 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     state.sampled_of += other.sampled_of
     for rule, at_s in other.triggered_s.items():
         state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
+    _merge_transitions(state, other)
+    contact_history.merge(state.contacts, other.contacts, house.catalogue)
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
     state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])
     shorten_journey(state)
+
+
+def _merge_transitions(state: LeadState, other: LeadState) -> None:
+    every = sorted(state.transitions + other.transitions, key=lambda t: (t.at_s, t.trigger_id))
+    surplus = max(0, len(every) - MAX_TRANSITIONS)
+    state.transitions = every[surplus:]
+    state.overflows += surplus
 
 
 def _merge_purchases(state: LeadState, other: LeadState, house: House) -> None:

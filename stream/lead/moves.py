@@ -109,13 +109,20 @@ class Moves:
             fold.batch.events["lead_moved", "erased" if other else "linked"] += 1
             return
         # At least once, what a batch sent on is sent again when the batch is done again.
-        if is_duplicate(state, event["event_id"], fold.now_s, fold.house):
+        if is_duplicate(state, event["event_id"], fold.now_s, fold.in_use.house):
             fold.touch(state, offset)
             fold.batch.events["lead_moved", "duplicate"] += 1
             return
         cause = Cause(event["event_id"], at_s)
         decision = decide.decide_merge(
-            state, other, cause, fold.now_s, fold.scorer(), fold.house, fold.beside()
+            state,
+            other,
+            cause,
+            fold.now_s,
+            fold.in_use.scorer(),
+            fold.in_use.house,
+            fold.in_use.beside(),
+            fold.in_use.nurture,
         )
         fold.touch(state, offset)
         fold.batch.add(address, "lead_moved", decision)
@@ -131,7 +138,7 @@ class Moves:
             return
         adopted = LeadState.from_json(event["state"])
         if state is not None and state.forward_to is None and adopted.forward_to is None:
-            merge_into(adopted, state, self._fold.house)
+            merge_into(adopted, state, self._fold.in_use.house)
         elif state is not None:
             adopted = state  # what has been said here since is newer
         adopted.next_due_s = None

@@ -2,17 +2,17 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from online_models.protocols import Scorer
 from stream.lead import decide, refusals
+from stream.lead.budgets import Budgets
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
 from stream.lead.house import House
-from stream.lead.labels import WON, tasks_of
+from stream.lead.in_use import InUse
+from stream.lead.labels import WON
 from stream.lead.moves import Moves
 from stream.lead.outputs import decode_key, epoch_s
 from stream.lead.partition_states import PartitionStates
@@ -47,6 +47,8 @@ class Partition:
     changelog
         Key and value of each record of the partition's changelog, the last per key; none
         for a partition that starts.
+    number, partitions
+        Which one it is, from 0, of how many: its share of the budgets.
 
     Raises
     ------
@@ -55,12 +57,14 @@ class Partition:
     """
 
     def __init__(
-        self, house: House, models: Models, changelog: Iterable[tuple[bytes, bytes]] = ()
+        self,
+        house: House,
+        models: Models,
+        changelog: Iterable[tuple[bytes, bytes]] = (),
+        number: int = 0,
+        partitions: int = 1,
     ) -> None:
-        self.house = self._house = house
-        self._beside = tasks_of(house)[1:]
-        self._models = models
-        self.states = PartitionStates(house.erasure_key)
+        self.states = PartitionStates(house.erasure_key, Budgets(number, partitions))
         self.leads = self.states.leads
         self.erased = self.states.erased
         self.progress = self.states.progress
@@ -72,7 +76,7 @@ class Partition:
         for key, value in changelog:
             self.states.restore(key, value)
         self.states.check()
-        self._follow_delays()
+        self.in_use = InUse(house, models, self.progress)
 
     def fold(self, records: Sequence[Record]) -> Batch:
         """Fold records of the log, those done before passed over; return what they led to.
@@ -108,7 +112,7 @@ class Partition:
     def rollback(self) -> None:
         """Take back what was folded since the last commit."""
         self.states.rollback(self.take())
-        self._follow_delays()
+        self.in_use.follow()
 
     def apply(self, record: Record) -> None:
         """Fold one record of the log into the states; what goes out is added to ``batch``."""
@@ -139,6 +143,7 @@ class Partition:
             self._fire_timers(offset)
         elif kind == "use_model":
             self.progress.versions[event["model"]] = event["version"]
+            self.in_use.follow()
         elif kind == "erasures_adopted":
             self.batch.erased |= dict.fromkeys(self.erased.adopt(event["entries"]))
         elif kind in {"lead_left", "lead_adopted"}:
@@ -157,7 +162,9 @@ class Partition:
             elif is_witness:
                 self.progress.clock.witness(at_s)
             self._fire_timers(offset)
-            is_late = at_s < self.now_s - self.house.late_grace_s and kind not in NEVER_TOO_LATE
+            is_late = (
+                at_s < self.now_s - self.in_use.house.late_grace_s and kind not in NEVER_TOO_LATE
+            )
             if not self._settle_history(address, event, at_s, offset, path):
                 if is_late:
                     self._refuse_late(record, kind, event)
@@ -175,27 +182,12 @@ class Partition:
         """The log's time, epoch seconds."""
         return self.progress.clock.now_s
 
-    def scorer(self) -> Scorer | None:
-        """Return the model version that the log says is in use."""
-        version = self.progress.versions.get("p_convert")
-        return None if version is None else self._models.scorer("p_convert", version)
-
-    def beside(self) -> dict[str, Scorer]:
-        """Return what is in use of the other tasks, by task."""
-        versions = self.progress.versions
-        return {
-            task: scorer
-            for task in self._beside
-            if task in versions
-            and (scorer := self._models.scorer(task, versions[task])) is not None
-        }
-
     def touch(self, state: LeadState, offset: int) -> None:
         """Mark a state as changed by a record, and set its next timer."""
         state.offset = offset
         self.leads[state.lead_id] = state
         self.batch.touched[state.lead_id] = None
-        due_s, former_s = decide.next_due_s(state, self.house), state.next_due_s
+        due_s, former_s = decide.next_due_s(state, self.in_use.house), state.next_due_s
         # A later timer than before has the former one's entry, which will be put off then.
         if former_s is None or due_s < former_s:
             self._timers.note(due_s, state.lead_id)
@@ -234,8 +226,7 @@ class Partition:
         state = self.leads.get(address)
         if state is not None and state.offset >= offset:
             self.batch.events[kind, "repeated"] += 1
-            if state.conversion is not None and state.conversion[0] == offset:
-                self._note_delays(state.conversion[1])
+            self.in_use.note_again(state, offset)
             return
         if kind == "erasure":
             self._forgetting.erase(address, state, event, at_s, path, offset, record)
@@ -251,30 +242,21 @@ class Partition:
         if state is None:
             state = LeadState.new(address, at_s)
         if kind == "outcome" and event["result"] == WON:
-            self._note_conversion(state, at_s, offset)
+            self.in_use.note_conversion(state, at_s, offset)
         overflows = state.overflows
         decision = decide.decide_event(
-            state, event, at_s, self.now_s, self.scorer(), self.house, self.beside()
+            state,
+            event,
+            at_s,
+            self.now_s,
+            self.in_use.scorer(),
+            self.in_use.house,
+            self.in_use.beside(),
+            self.in_use.nurture,
         )
         self.batch.overflows += state.overflows - overflows
         self.touch(state, offset)
         self.batch.add(address, kind, decision)
-
-    def _note_conversion(self, state: LeadState, at_s: float, offset: int) -> None:
-        delays_s = [at_s - sample.at_s for sample in state.samples]
-        delays_s = [d for d in delays_s if 0.0 <= d <= self.house.horizon_s]
-        if delays_s:
-            state.conversion = [offset, delays_s]
-            self._note_delays(delays_s)
-
-    def _note_delays(self, delays_s: Iterable[float]) -> None:
-        self.progress.delays.add(delays_s)
-        self._follow_delays()
-
-    def _follow_delays(self) -> None:
-        fake_negative_s = self.progress.delays.fake_negative_s(self._house)
-        if fake_negative_s != self.house.fake_negative_s:
-            self.house = replace(self._house, fake_negative_s=fake_negative_s)
 
     def _fire_timers(self, offset: int) -> None:
         for due_s, address in self._timers.due(self.now_s):
@@ -294,7 +276,7 @@ class Partition:
         if step in self._failed:
             decide.drop_timers(state, self.now_s)
             self.batch.events["timer", "cannot_apply"] += 1
-        elif decide.is_forgotten(state, self.now_s, self.house):
+        elif decide.is_forgotten(state, self.now_s, self.in_use.house):
             self.leads.pop(state.lead_id)
             self.batch.touched[state.lead_id] = None
             self.batch.events["timer", "forgotten"] += 1
@@ -302,7 +284,12 @@ class Partition:
         else:
             try:
                 decision = decide.decide_timers(
-                    state, self.now_s, self.scorer(), self.house, self.beside()
+                    state,
+                    self.now_s,
+                    self.in_use.scorer(),
+                    self.in_use.house,
+                    self.in_use.beside(),
+                    self.in_use.nurture,
                 )
             except Exception as error:
                 self.batch.touched[state.lead_id] = None  # changed in part: to be taken back
@@ -315,7 +302,9 @@ class Partition:
         self.batch.events[kind, "too_late"] += 1
         if kind == "link":
             return  # the event that it came with is refused on its own, whole
-        self.batch.outputs.append(refusals.too_late(self.house, record, event["occurred_at"]))
+        self.batch.outputs.append(
+            refusals.too_late(self.in_use.house, record, event["occurred_at"])
+        )
 
     def _set_aside(self, record: Record) -> None:
         """Refuse a record that the fold failed at."""
@@ -325,5 +314,5 @@ class Partition:
             if origin is not None:
                 self.progress.has_seen(origin, headers)
         self.batch.events["", "cannot_apply"] += 1
-        self.batch.outputs.append(refusals.cannot_apply(self.house, record))
+        self.batch.outputs.append(refusals.cannot_apply(self.in_use.house, record))
         self.progress.next_offset = record.offset + 1

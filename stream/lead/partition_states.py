@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from stream.lead.budgets import Budgets
 from stream.lead.erasure import ERASED_PREFIX, Erasures
 from stream.lead.lead_table import LeadTable
 from stream.lead.outputs import decode_key, encode_key
@@ -28,13 +29,15 @@ class PartitionStates:
     ----------
     erasure_key
         The secret that erased addresses are hashed with.
+    budgets
+        The partition's share, nothing spent yet.
     """
 
-    def __init__(self, erasure_key: bytes) -> None:
+    def __init__(self, erasure_key: bytes, budgets: Budgets) -> None:
         self.leads = LeadTable()
         self.timers = Timers()
         self.erased = Erasures(erasure_key)
-        self.progress = Progress()
+        self.progress = Progress(budgets)
         self.overwritten: dict[str, bytes] = {}
         """Rows that a former owner wrote an earlier state after: to be written again."""
         self._faults: dict[bytes, str] = {}

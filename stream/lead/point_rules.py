@@ -1,33 +1,29 @@
 """Rule points: which events and attributes earn a lead points, read from one TOML file."""
 
-import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from schemas.topics import INPUTS
+from stream.lead.toml_files import STRICT, TomlFileError, read_toml
 
 EventType = str
-_EVENT_TYPES = frozenset(
+EVENT_TYPES = frozenset(
     t for topic in INPUTS for t in topic.types() if t not in {"cost", "email_delivered"}
 )
 
 
-class RulesFileError(ValueError):
+class RulesFileError(TomlFileError):
     """The rules file cannot be used; the message says line, field and remedy."""
-
-
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Condition(BaseModel):
     """What a value must be; given tests must all hold."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     equals: str | float | bool | None = None
     contains: Annotated[str, Field(min_length=1)] | None = None
@@ -77,7 +73,7 @@ def _fold(value: str | float | bool) -> str | float | bool:
 class PointRule(BaseModel):
     """Points for an event (each time it happens) or for an attribute (while it holds)."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     points: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
@@ -92,8 +88,8 @@ class PointRule(BaseModel):
     def _is_of_one_kind(self) -> "PointRule":
         if (self.event is None) == (self.attribute is None):
             raise ValueError("give either event (what happened) or attribute (what is so)")
-        if self.event is not None and self.event not in _EVENT_TYPES:
-            known = ", ".join(sorted(_EVENT_TYPES))
+        if self.event is not None and self.event not in EVENT_TYPES:
+            known = ", ".join(sorted(EVENT_TYPES))
             raise ValueError(f"event {self.event!r} is none of: {known}")
         if self.attribute is not None and self.condition is None:
             raise ValueError(f"say what {self.attribute!r} must be: is = {{ at_least = 50 }}")
@@ -107,7 +103,7 @@ class PointRule(BaseModel):
 class PointRules(BaseModel):
     """All rules of the house, and the range that a lead's points stay in."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     schema_version: Literal[1] = 1
     min_points: float = -100.0
@@ -162,56 +158,4 @@ def parse_point_rules(text: str, file_name: str = "rules.toml") -> PointRules:
     ...
     stream.lead.point_rules.RulesFileError: rules.toml, line 3: points = 'many': ...
     """
-    try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
-        raise RulesFileError(f"{file_name}: not TOML: {error!s:.200}. Mend the line.") from None
-    try:
-        return PointRules.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        loc = first["loc"]
-        line = _line_of(text, loc) if loc else _last_line_with(text, first["msg"])
-        field = ".".join(str(p) for p in loc[2:] if p != "is") or ".".join(map(str, loc)) or "file"
-        value, given = first["input"], ""
-        # Python writes no integer of thousands of digits.
-        if isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 2**64):
-            given = f" = {value!r:.80}"
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            message = f"there is no such field; known here: {', '.join(_known(loc))}"
-        raise RulesFileError(
-            f"{file_name}, line {line}: {field:.128}{given}: {message:.500}. "
-            "Mend the line, or run with the default rules."
-        ) from None
-
-
-def _known(loc: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = PointRules if len(loc) == 1 else PointRule
-    if len(loc) > 3:
-        model = Condition
-    return [f.alias or name for name, f in model.model_fields.items()]
-
-
-def _line_of(text: str, loc: tuple[int | str, ...]) -> int:
-    """Find the line of a field: TOML's parser keeps none, so look for the n-th rule."""
-    lines = ["" if line.lstrip().startswith("#") else line for line in text.splitlines()] or [""]
-    first, last = 0, len(lines)
-    if len(loc) > 1 and loc[0] == "rule" and isinstance(loc[1], int):
-        heads = [i for i, line in enumerate(lines) if re.match(r"\s*\[\[\s*rule\s*\]\]", line)]
-        if loc[1] < len(heads):
-            first = heads[loc[1]]
-            last = heads[loc[1] + 1] if loc[1] + 1 < len(heads) else len(lines)
-    for name in reversed([p for p in loc if isinstance(p, str)]):
-        for i in range(first, last):
-            if re.search(rf"(^|[\s.{{,\"']){re.escape(name)}[\"']?\s*[.=]", lines[i]):
-                return i + 1
-    return first + 1
-
-
-def _last_line_with(text: str, message: str) -> int:
-    """Find the line of a fault between several fields: the last that has the word at fault."""
-    name = re.search(r"'(\w+)'", message)
-    word = re.compile(rf"[\"']{name[1]}[\"']" if name else r"^\s*(min|max)_points\s*=")
-    hits = [i for i, line in enumerate(text.splitlines(), start=1) if word.search(line)]
-    return hits[-1] if hits else 1
+    return read_toml(text, file_name, PointRules, RulesFileError, "run with the default rules")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stream.lead.budgets import Budgets
 from stream.lead.conversion_delays import ConversionDelays
 from stream.lead.log_clock import LogClock
 from stream.lead.outputs import Origin
@@ -20,15 +21,16 @@ class Progress:
     """What a partition knows of its log: its time, its next record, sources, model versions.
 
     ``sources`` holds how far each input partition was seen, ``versions`` the model versions
-    that the log named last, ``delays`` how long conversions took.
+    that the log named last, ``delays`` how long conversions took, ``budgets`` what was spent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budgets: Budgets | None = None) -> None:
         self.clock = LogClock()
         self.next_offset = 0
         self.sources: dict[str, int] = {}
         self.versions: dict[str, str] = {}
         self.delays = ConversionDelays()
+        self.budgets = budgets or Budgets()
 
     def has_seen(self, origin: Origin, headers: Mapping[str, bytes]) -> bool:
         """Tell a repeat of route's after a crash: its sources come in order, each once."""
@@ -49,6 +51,7 @@ class Progress:
             "versions": dict(self.versions),
             "recent_s": list(self.clock.recent_s),
             "conversion_delays": self.delays.to_json(),
+            "budgets": self.budgets.row(),
         }
 
     def set(self, document: Mapping[str, Any]) -> None:
@@ -58,6 +61,9 @@ class Progress:
         self.sources = dict(document["sources"])
         self.versions = dict(document["versions"])
         self.delays = ConversionDelays(document.get("conversion_delays"))
+        of = self.budgets
+        row = document.get("budgets", Budgets().row())
+        self.budgets = Budgets.from_row(row, of.partition, of.partitions)
 
     def record(self) -> tuple[bytes, bytes]:
         """Return its changelog record."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
 from stream.lead.decide import Decision
 from stream.lead.outputs import Output
@@ -30,6 +31,10 @@ class Models(Protocol):
 
     def scorer(self, model: str, version: str) -> Scorer | None:
         """Return a version, or None if it is not to be had any more."""
+        ...
+
+    def acting(self, version: str) -> Acting | None:
+        """Return a version of the policy, or None if it is not to be had any more."""
         ...
 
 

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from stream.lead.decay import DecayedCounts
+from stream.lead.open_transition import OpenTransition
 from stream.lead.points import Ledger
 from stream.lead.purchases import Purchases
 from stream.lead.samples import OpenVector, Sample
@@ -21,6 +22,7 @@ MAX_PAGES = 64
 MAX_RECENT_IDS = 128
 MAX_JOURNEY = 20
 MAX_DECISIONS = 16
+MAX_TRANSITIONS = 8
 MAX_PURPOSES = 16
 MAX_ALIASES = 64
 
@@ -39,7 +41,10 @@ class LeadState:
     time]; ``mails`` the newest mails as [mail, delivered, span of a scanner's clicks, noted].
     ``open_vectors`` holds task -> the vector of a short horizon that waits for its label,
     ``session_noted_s`` the last event of the newest session known to have ended, ``purchases``
-    what a customer has bought. ``log_odds`` are those of the newest scoring, ``moved_by`` what
+    what a customer has bought. ``crm_stage_at_s`` is when the CRM last named a stage,
+    ``stage_due_s`` when time alone may change it. ``transitions`` are decisions whose reward is not
+    known yet, ``contacts`` what was done with the lead, as far as it still counts to a limit, each
+    as [time, action, channel]. ``log_odds`` are those of the newest scoring, ``moved_by`` what
     moved them since a score last went out (``stream.lead.movement``). ``conversion`` is the record
     that told of it with how long each vector waited for it, so that the partition can count them
     again where a replay passes the record over. ``consent`` holds purpose ->
@@ -64,6 +69,8 @@ class LeadState:
     attributes: dict[str, Any] = field(default_factory=dict)
     stage: str | None = None
     stage_at_s: float = 0.0
+    crm_stage_at_s: float | None = None
+    stage_due_s: float | None = None
     consent: dict[str, list[Any]] = field(default_factory=dict)
     profile_at_s: float = 0.0
     ledger: Ledger = field(default_factory=dict)
@@ -84,6 +91,8 @@ class LeadState:
     tier: str | None = None
     triggered_s: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, list[Any]] = field(default_factory=dict)
+    transitions: list[OpenTransition] = field(default_factory=list)
+    contacts: list[list[Any]] = field(default_factory=list)
     absence_due_s: float | None = None
     journey: list[list[Any]] = field(default_factory=list)
     overflows: int = 0
@@ -121,6 +130,8 @@ class LeadState:
             document["recent_ids"] = list(map(list, self.recent_ids.items()))
         if self.samples:
             document["samples"] = [sample.row() for sample in self.samples]
+        if self.transitions:
+            document["transitions"] = [transition.row() for transition in self.transitions]
         if self.open_vectors:
             document["open_vectors"] = {
                 task: [v.sample.row(), v.mail, v.positive_s]
@@ -150,6 +161,7 @@ class LeadState:
             values["recent_ids"] = dict(values.get("recent_ids", ()))
             if "unsettled" in values:
                 values["unsettled"] = Unsettled.from_json(values["unsettled"])
+            values["transitions"] = [OpenTransition(*t) for t in values.get("transitions", ())]
             values["samples"] = [Sample(*s) for s in values.get("samples", ())]
             values["open_vectors"] = {
                 task: OpenVector(Sample(*sample), mail, positive_s)

@@ -41,6 +41,26 @@ StoredPurchases = tuple[Count, AtS, dict[str, int], dict[str, Count], list[Store
 Address = Annotated[str, Field(min_length=1)]
 
 
+StoredFeatures = dict[str, float | str]
+Reward = Annotated[float, Field(ge=-1e15, le=1e15)]
+StoredTransition = tuple[
+    str,
+    AtS,
+    str,
+    StoredFeatures,
+    str,
+    dict[str, Probability],
+    str,
+    str,
+    bool,
+    Reward,
+    Reward | None,
+    tuple[StoredFeatures, list[str], Reward, AtS] | None,
+]
+"""As ``stream.lead.open_transition.OpenTransition`` returns it."""
+StoredSpent = Annotated[list[Count], Field(min_length=3, max_length=3)]
+
+
 @with_config({**_STRICT, "extra": "forbid"})
 class StoredState(TypedDict):
     """A lead state in the changelog, as ``LeadState.to_json`` returns it."""
@@ -82,6 +102,10 @@ class StoredState(TypedDict):
     tier: NotRequired[Literal["cold", "warm", "hot"] | None]
     triggered_s: NotRequired[dict[str, AtS]]
     decisions: NotRequired[dict[str, tuple[str, str, AtS, AtS]]]
+    transitions: NotRequired[list[StoredTransition]]
+    contacts: NotRequired[list[tuple[AtS, str, str]]]
+    crm_stage_at_s: NotRequired[AtS | None]
+    stage_due_s: NotRequired[AtS | None]
     absence_due_s: NotRequired[AtS | None]
     journey: NotRequired[list[JourneyStep]]
     conversion: NotRequired[tuple[Offset, list[AtS]] | None]
@@ -103,6 +127,7 @@ class StoredMeta(TypedDict):
     sources: dict[str, Offset]
     versions: dict[str, str]
     recent_s: list[AtS]
+    budgets: NotRequired[tuple[str, dict[str, StoredSpent]]]
     conversion_delays: NotRequired[dict[Annotated[str, Field(pattern=r"^\d{1,2}$")], Count]]
 
 

@@ -1,23 +1,31 @@
-"""Nurture triggers, first set: tier rose, tier fell, high intent, absence.
+"""Nurture triggers: which occasion has come, what may be done on it, and what is done.
 
-Each rule decides whether it fires; a cooldown per lead and rule holds it back, and every
-trigger held back says why.
+On an occasion (tier rose, tier fell, high intent, absence) the catalogue offers candidates, the
+rules of the house let some of them through, and a policy chooses one. What is held back says why.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from online_models.policy.in_order import InOrder
+from online_models.policy.protocol import Acting, Choice, seeded
 from schemas import topics
-from stream.lead.consent import EMAIL, NURTURING, may
-from stream.lead.hashing import stable_id
+from stream.lead import governance, transitions
+from stream.lead.action import NOTHING, Candidate
+from stream.lead.actions import candidates
+from stream.lead.budgets import Budgets
+from stream.lead.features import Features
+from stream.lead.hashing import stable_id, unit_interval
 from stream.lead.house import House
-from stream.lead.identity import is_named
+from stream.lead.open_transition import OpenTransition
 from stream.lead.outputs import Output, cloud_event, rfc3339
+from stream.lead.policy_features import policy_features
 from stream.lead.scoring import Scored, reasons_of
 from stream.lead.state import MAX_DECISIONS, LeadState
 from stream.lead.tiers import RANK
 
-POLICY = "rules"
-POLICY_VERSION = "1"
+BY_RULES = "rules"
+RULES_VERSION = "1"
 
 
 class Cause(NamedTuple):
@@ -25,6 +33,15 @@ class Cause(NamedTuple):
 
     event_id: str
     at_s: float
+
+
+class Nurture(NamedTuple):
+    """What decides on triggers: the policy in use, if one is, and what may still be spent."""
+
+    budgets: Budgets
+    policy: str = BY_RULES
+    version: str = RULES_VERSION
+    acting: Acting | None = None
 
 
 class Verdict(NamedTuple):
@@ -52,44 +69,85 @@ def rules_met(event_type: str, form_kind: str | None, former: str | None, tier: 
     return rules
 
 
+def is_holdout(lead_id: str, house: House) -> bool:
+    """Tell whether a lead is in the control group, which it stays in for good."""
+    return house.holdout_share > 0.0 and unit_interval("holdout", lead_id) < house.holdout_share
+
+
 def decide(
-    state: LeadState, rule: str, cause: Cause, scored: Scored, now_s: float, house: House
+    state: LeadState,
+    rule: str,
+    cause: Cause,
+    scored: Scored,
+    x: Features,
+    now_s: float,
+    house: House,
+    nurture: Nurture,
 ) -> Verdict:
     """Decide on one rule's trigger.
 
-    A lead that is not named cannot be acted upon, and one that has not agreed must not be.
+    A lead of the control group gets the trigger that it would have had, with nothing to do, so
+    that the two can be compared.
 
     Parameters
     ----------
+    x
+        The features that the lead was scored with.
     now_s
         The log's time: cooldowns run in it, so that a late event cannot shorten one.
     """
-    if not is_named(state.lead_id):
-        return Verdict(rule, "anonymous", None)
-    action = house.actions[rule]
-    if not may(state, NURTURING, house) or (
-        action in house.email_actions and not may(state, EMAIL, house)
-    ):
-        return Verdict(rule, "no_consent", None)
-    last_s = state.triggered_s.get(rule)
-    if last_s is not None and now_s - last_s < house.cooldown_s.get(rule, 0.0):
-        return Verdict(rule, "cooldown", None)
-    state.triggered_s[rule] = now_s
+    catalogue, holds_out = house.catalogue, is_holdout(state.lead_id, house)
+    may_be, held = governance.allowed(
+        state,
+        rule,
+        candidates(state, rule, scored.score, catalogue),
+        state.contacts,
+        cause.at_s,
+        now_s,
+        catalogue,
+        house,
+        nurture.budgets,
+        "holdout" if holds_out else None,
+    )
+    if holds_out and any(reason == "holdout" for _, reason in held):
+        may_be = [c for c in may_be if c.name == NOTHING] or [catalogue.nothing]
+    else:
+        holds_out, reason = False, governance.suppressed(may_be, held)
+        if reason is not None:
+            return Verdict(rule, reason, None)
     trigger_id = stable_id("nurture_triggered", cause.event_id, state.lead_id, rule)
-    expires_s = now_s + house.trigger_ttl_s
-    _open(state, trigger_id, [rule, action, now_s, expires_s])
+    known = policy_features(state, rule, scored, x, now_s)
+    choice = _choose(trigger_id, known, may_be, house, nurture)
+    chosen = next(c for c in may_be if c.name == choice.action)
+    state.triggered_s[rule] = now_s
+    governance.take(chosen, state.contacts, now_s, catalogue, nurture.budgets)
+    action, expires_s = chosen.action, now_s + catalogue.ttl_s(chosen.action)
+    if action.name != NOTHING:
+        _open(state, trigger_id, [rule, action.name, now_s, expires_s])
+    if house.logs_decisions:
+        cost = catalogue.rewards.cost(action)
+        transition = OpenTransition(
+            trigger_id, now_s, rule, known, choice.action, dict(choice.probabilities),
+            nurture.policy, nurture.version, holds_out, cost,
+        )  # fmt: skip
+        transitions.begin(state, transition)
     body: dict[str, Any] = {
         "type": "nurture_triggered",
         "trigger_id": trigger_id,
         "lead_id": state.lead_id,
         "rule": rule,
-        "action": action,
-        "framing": None,
-        "action_probability": 1.0,
-        "candidates": [{"action": action, "probability": 1.0}],
-        "policy": POLICY,
-        "policy_version": POLICY_VERSION,
-        "is_holdout": False,
+        "action": action.name,
+        "channel": action.channel,
+        "framing": chosen.framing,
+        "text": action.text(chosen.framing, _locale(state)),
+        "action_probability": choice.action_probability,
+        "candidates": [
+            {"action": name, "probability": p}
+            for name, p in sorted(choice.probabilities.items(), key=lambda item: -item[1])
+        ],
+        "policy": nurture.policy,
+        "policy_version": nurture.version,
+        "is_holdout": holds_out,
         "score": scored.score,
         "tier": state.tier,
         "reasons": reasons_of(scored),
@@ -99,6 +157,19 @@ def decide(
     }
     output = cloud_event(topics.NURTURE_TRIGGERS, state.lead_id, trigger_id, body, rule)
     return Verdict(rule, None, output)
+
+
+def _choose(
+    trigger_id: str, known: Features, may_be: Sequence[Candidate], house: House, nurture: Nurture
+) -> Choice:
+    names = [candidate.name for candidate in may_be]
+    acting = nurture.acting or InOrder(house.exploration_ratio)
+    return acting.act(known, names, seeded(trigger_id))
+
+
+def _locale(state: LeadState) -> str | None:
+    locale = state.attributes.get("locale")
+    return locale if isinstance(locale, str) else None
 
 
 def _open(state: LeadState, trigger_id: str, decision: list[Any]) -> None:

@@ -9,6 +9,7 @@ from online_models.catalogue import build_model
 from schemas import topics
 from stream.lead.labels import tasks_of
 from stream.lead.learner import Learner, decoded
+from stream.lead.policy_learner import PolicyLearner
 from stream.models import P_CONVERT, VERSION, offset_of
 from stream.settings import Settings
 
@@ -34,11 +35,13 @@ async def check_models(settings: Settings, verdict: Verdict) -> None:
         if len(contents) > 1
     ]
     kinds = settings.kinds()
-    learners = [
+    learners: list[Learner | PolicyLearner] = [
         Learner(task, kind, build_model, settings.on_drift)
         for task in tasks_of(settings.house())
         for kind in (kinds if task == P_CONVERT else kinds[:1])
     ]
+    epsilon = settings.exploration_ratio
+    learners += [PolicyLearner(kind, epsilon) for kind in settings.policies()]
     for record in await records_of(settings, topics.TRAINING_EXAMPLES):
         example = decoded(record.value)
         for learner in learners:

@@ -85,6 +85,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "training_example": {"model": "p_convert", "p_convert": 0.11}
     | {"x": {"views_1d": 2, "industry": "software"}, "y": True, "weight": 1}
     | {"occurred_at": AT, "labelled_at": AT},
+    "policy_transition": {"model": "next_action", "rule": "absence", "x": {"score": 0.4}}
+    | {"action": "call", "action_probability": 0.9, "reward": -0.01, "is_holdout": False}
+    | {"candidates": [{"action": "call", "probability": 0.9}]}
+    | {"next": {"x": {}, "candidates": ["call"], "reward": 0.1, "occurred_at": AT}}
+    | {"policy": "lin_ucb", "policy_version": "lin_ucb-12", "occurred_at": AT, "rewarded_at": AT},
     "model_snapshot": VERSION
     | {"snapshot_schema": 1, "library": "river 0.26.1", "state": STATE}
     | {"examples": 100, "positives": 3},

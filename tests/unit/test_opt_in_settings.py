@@ -17,10 +17,11 @@ def test_lists_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LEADSTREAM_OPT_IN_SCORING", " de, UK ,unknown,")
     monkeypatch.setenv("LEADSTREAM_OPT_IN_EMAIL", "*")
     monkeypatch.setenv("LEADSTREAM_EMAIL_ACTIONS", "mail, newsletter")
+    monkeypatch.setenv("LEADSTREAM_ACTION_ABSENCE", "mail")
     house = Settings().house()
     assert house.opt_in["scoring"] == {"DE", "GB", "unknown"}
     assert house.opt_in["email"] == {"*"}
-    assert house.email_actions == {"mail", "newsletter"}
+    assert house.catalogue.by_name["mail"].channel == "email"
 
 
 @pytest.mark.parametrize("wrong", ["Germany", "DE;AT", "D", "??"])

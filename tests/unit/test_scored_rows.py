@@ -15,7 +15,7 @@ def test_a_row_has_the_very_vector_that_its_score_was_made_with():
     rows = []
 
     def watch(row):
-        scorer = stream.partition.scorer()
+        scorer = stream.partition.in_use.scorer()
         again = score_one(row.x, {"all": row.x["points"]}, scorer, HOUSE)
         rows.append((row, again.p_convert))
 

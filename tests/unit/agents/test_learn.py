@@ -108,7 +108,7 @@ def examples(count: int, first: int = 0) -> list[Any]:
 
 def won(worker: learn.LearnWorker, kind: str) -> None:
     """Have a challenger win, as if it had predicted better for long."""
-    challenge = worker._contests["p_convert"].contestants[kind].challenge
+    challenge = worker._models["p_convert"].contestants[kind].challenge
     for _ in range(600):
         challenge.add(1.0, 0.5)
 
@@ -141,7 +141,7 @@ async def test_a_challenger_that_won_takes_over_by_itself_and_stays(monkeypatch)
     assert champion is not None
     assert (champion.kind, champion.decided_by) == ("logistic", "rule")
     again = await learner_of(kafka, monkeypatch)
-    assert again._contests["p_convert"].champion == "logistic", "after a restart too"
+    assert again._models["p_convert"].champion == "logistic", "after a restart too"
 
 
 @pytest.mark.parametrize("settings", [{"promotion": "never"}, {}])

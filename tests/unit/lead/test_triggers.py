@@ -2,18 +2,23 @@ import orjson
 import pytest
 
 from stream.lead import triggers
+from stream.lead.actions_by_rule import DEFAULT_ACTIONS, EMAIL_ACTIONS, catalogue_of
+from stream.lead.budgets import Budgets
 from stream.lead.house import House
 from stream.lead.scoring import score_one
 from stream.lead.state import MAX_DECISIONS, LeadState
-from stream.lead.triggers import Cause
+from stream.lead.triggers import Cause, Nurture
 
-HOUSE = House(cooldown_s={"high_intent": 100.0}, trigger_ttl_s=50.0)
+HOUSE = House(
+    catalogue=catalogue_of(DEFAULT_ACTIONS, EMAIL_ACTIONS, {"high_intent": 100.0}, ttl_s=50.0)
+)
 SCORED = score_one({}, {}, None, HOUSE)
 
 
 def decided(state, rule="high_intent", now_s=0.0, event_id="e"):
     state.tier = state.tier or "cold"
-    return triggers.decide(state, rule, Cause(event_id, now_s), SCORED, now_s, HOUSE)
+    cause, nurture = Cause(event_id, now_s), Nurture(Budgets())
+    return triggers.decide(state, rule, cause, SCORED, {}, now_s, HOUSE, nurture)
 
 
 @pytest.mark.parametrize(

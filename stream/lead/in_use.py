@@ -1,0 +1,78 @@
+"""What a partition's decisions go by at one point of its log: the house's rules, models, policy."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from online_models.protocols import Scorer
+from stream.lead.house import House
+from stream.lead.labels import MODEL, tasks_of
+from stream.lead.progress import Progress
+from stream.lead.records import Models
+from stream.lead.state import LeadState
+from stream.lead.transitions import TASK as NEXT_ACTION
+from stream.lead.triggers import Nurture
+
+
+class InUse:
+    """The house as its log has taught it, and the versions that the log names.
+
+    Parameters
+    ----------
+    house
+        The rules of the house.
+    models
+        Finds the versions.
+    progress
+        The partition's own; ``follow`` is to be called when it has changed.
+    """
+
+    def __init__(self, house: House, models: Models, progress: Progress) -> None:
+        self.house = self._written = house
+        self._beside = tasks_of(house)[1:]
+        self._models = models
+        self._progress = progress
+        self.follow()
+
+    def follow(self) -> None:
+        """Go by what the partition has come to know: how long conversions take, who decides."""
+        fake_negative_s = self._progress.delays.fake_negative_s(self._written)
+        if fake_negative_s != self.house.fake_negative_s:
+            self.house = replace(self._written, fake_negative_s=fake_negative_s)
+        self.nurture = Nurture(self._progress.budgets)
+        version = self._progress.versions.get(NEXT_ACTION)
+        acting = None if version is None else self._models.acting(version)
+        if version is not None and acting is not None:
+            policy = version.rpartition("-")[0]
+            self.nurture = Nurture(self._progress.budgets, policy, version, acting)
+
+    def scorer(self) -> Scorer | None:
+        """Return the model version that the log says is in use."""
+        version = self._progress.versions.get(MODEL)
+        return None if version is None else self._models.scorer(MODEL, version)
+
+    def beside(self) -> dict[str, Scorer]:
+        """Return what is in use of the other tasks, by task."""
+        found: dict[str, Scorer] = {}
+        for task in self._beside:  # no comprehension: it is a call, with each event
+            version = self._progress.versions.get(task)
+            scorer = None if version is None else self._models.scorer(task, version)
+            if scorer is not None:
+                found[task] = scorer
+        return found
+
+    def note_conversion(self, state: LeadState, at_s: float, offset: int) -> None:
+        """Take in how long each vector of a lead that is about to win has waited for it."""
+        delays_s = [at_s - sample.at_s for sample in state.samples]
+        delays_s = [d for d in delays_s if 0.0 <= d <= self.house.horizon_s]
+        if delays_s:
+            state.conversion = [offset, delays_s]
+            self._note(delays_s)
+
+    def note_again(self, state: LeadState, offset: int) -> None:
+        """Take in what a record said that a replay passes over, the lead being ahead."""
+        if state.conversion is not None and state.conversion[0] == offset:
+            self._note(state.conversion[1])
+
+    def _note(self, delays_s: Iterable[float]) -> None:
+        self._progress.delays.add(delays_s)
+        self.follow()

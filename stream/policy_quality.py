@@ -1,0 +1,54 @@
+"""How well policies do, as the learner sees it, and what it tells Prometheus of that."""
+
+import contextlib
+import math
+from collections.abc import Mapping
+
+from schemas.learning import PolicyTransition
+from stream import metrics
+from stream.lead.contest import Contest
+from stream.lead.learner import Learned
+from stream.lead.policy_learner import PolicyLearner
+
+FORGETTING = 1.0 / 500.0
+"""The weight of the newest decision in what is told: about the last thousand count."""
+
+
+class PolicyQuality:
+    """The rewards of the newest decisions: of those acted upon, and of the control group."""
+
+    def __init__(self) -> None:
+        self._mean: dict[str, float] = {}
+
+    def add(
+        self,
+        contest: Contest[PolicyLearner],
+        transition: PolicyTransition,
+        learned: Mapping[str, Learned],
+    ) -> None:
+        """Take in a decision, and what came of it by kind of policy."""
+        if not learned and not transition.is_holdout:
+            return  # learned before
+        group = "holdout" if transition.is_holdout else "treated"
+        metrics.TRANSITIONS_LEARNED.labels(contest.name, group).inc()
+        before = self._mean.get(group, transition.reward)
+        self._mean[group] = before + FORGETTING * (transition.reward - before)
+
+    def publish(self, contest: Contest[PolicyLearner]) -> None:
+        """Set the gauges."""
+        for group, mean in self._mean.items():
+            metrics.MEAN_REWARD.labels(contest.name, group).set(mean)
+        for kind, contestant in contest.contestants.items():
+            least = contestant.challenge.least_advantage
+            if kind != contest.champion and math.isfinite(least):
+                metrics.POLICY_ADVANTAGE.labels(contest.name, kind).set(least)
+
+    def withdraw(self, contest: Contest[PolicyLearner]) -> None:
+        """Take the gauges back: somebody else learns now."""
+        for gauge, labels in (
+            (metrics.MEAN_REWARD, ("treated", "holdout")),
+            (metrics.POLICY_ADVANTAGE, tuple(contest.contestants)),
+        ):
+            for label in labels:
+                with contextlib.suppress(KeyError):  # never set
+                    gauge.remove(contest.name, label)
