@@ -7,6 +7,7 @@ import gzip
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from schemas import topics
 from schemas.topics import TOPICS
 from stream.cli.run import _key_and_time
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic_of
+from stream.lead.actions import ActionsFileError, parse_catalogue
 from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.learner import Learner, decoded, decoded_checkpoint
 from stream.lead.outputs import Origin, Output
@@ -308,6 +310,25 @@ def check_rules(data: bytes) -> str:
     return "accepted"
 
 
+def check_catalogue(data: bytes) -> str:
+    """Read an action catalogue, and decide by it."""
+    try:
+        catalogue = parse_catalogue(data.decode("utf-8", "replace"))
+    except ActionsFileError as error:
+        _is_short(error)
+        return "refused"
+    house = replace(HOUSE, catalogue=catalogue, logs_decisions=True, exploration_ratio=0.5)
+    partition = Partition(house, STORE)
+    for offset, one in enumerate((PROFILE, DEMO, UNSUBSCRIBED, WON)):
+        partition.apply(LogEntry(offset, int(_RECEIVED_S * 1000), b"L", one))
+    for output in partition.take().outputs:
+        _ADAPTERS[output.topic].validate_json(output.value or b"")
+    return "accepted"
+
+
+DEMO = orjson.dumps(event("form_fill", "e3"))
+UNSUBSCRIBED = orjson.dumps(event("email_unsubscribe", "e4"))
+WON = orjson.dumps(event("outcome", "e5"))
 VIEW = orjson.dumps(event("page_view", "e2", duration_s=9.5))
 PROFILE = orjson.dumps(event("lead_profile", "e1", attributes={"company_size": 80, "vip": True}))
 

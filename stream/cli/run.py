@@ -1,6 +1,7 @@
 """Commands that run something: demo, worker, simulate, replay."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import structlog
@@ -27,6 +28,7 @@ from stream.logs import configure_logs, fault_of
 from stream.roles import ROLES, parse_names
 from stream.settings import Settings
 from stream.simulator import Simulation
+from stream.simulator.fitting import FitError, fitted
 
 GC_THRESHOLDS = (50_000, 20, 100)
 SIMULATION_START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -131,13 +133,21 @@ def simulate(
     max_lag: Annotated[
         int, typer.Option(min=0, help="Hold back while workers are this far behind; 0 never.")
     ] = 1_000,
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="Send nothing: print the world that a log of events fits, as JSON."),
+    ] = None,
 ) -> None:
-    """Send seeded, simulated leads into Kafka.
+    """Send seeded, simulated leads into Kafka, or fit their world to a log.
 
     Their events happened on days of their own: run workers with LEADSTREAM_CLOCK=event.
+    A log for --fit holds events of the contract, and triggers where there were any.
 
     Example: leadstream simulate --events 100000 --rate 500
     """
+    if fit is not None:
+        typer.echo(orjson.dumps(_fitted(fit), option=orjson.OPT_INDENT_2).decode())
+        return
 
     async def feed() -> None:
         feeder = Feeder(Settings(), max_lag)
@@ -153,6 +163,27 @@ def simulate(
             await feeder.stop()
 
     asyncio.run(feed())
+
+
+def _fitted(log: Path) -> dict[str, Any]:
+    """Return the world that a log fits, and how well."""
+    events = []
+    for line in read_lines(log):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            event = orjson.loads(line)
+            if isinstance(event, dict):
+                events.append(event)
+    try:
+        found = fitted(events)
+    except FitError as error:
+        raise typer.BadParameter(f"{log}: {error}") from None
+    return {
+        "parameters": found.parameters.to_json(),
+        "observed": found.observed,
+        "simulated": found.simulated,
+        "unchanged": found.unchanged,
+        "leads": found.leads,
+    }
 
 
 def replay(

@@ -17,6 +17,7 @@ from stream.documentation import (
     topics_table,
     variable,
 )
+from stream.lead.actions import parse_catalogue
 from stream.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"
@@ -28,6 +29,12 @@ def test_the_readme_has_the_tables_of_today(name: str) -> None:
     assert block(README.read_text(encoding="utf-8"), name) == f"\n{TABLES[name]()}\n", (
         f"the table of {name} in README.md is not what the code declares: run `make readme`"
     )
+
+
+def test_the_catalogue_in_the_readme_can_be_used() -> None:
+    text = README.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    names = [candidate.name for candidate in parse_catalogue(text).offered("tier_rose")]
+    assert "demo_invite:loss" in names
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)

@@ -243,4 +243,8 @@ def settings_of(kafka: JvmKafka, options: Options) -> Settings:
         checkpoint_interval_s=5.0,
         # The fold afterwards asks for every version that the log names.
         model_versions_kept=1_000_000,
+        actions_file=str(Path(__file__).parent / "actions.toml"),
+        policy_challengers="gaussian_thompson,lin_ucb",
+        exploration_ratio=0.3,
+        holdout_share=0.1,
     )

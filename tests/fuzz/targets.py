@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from decoder_checks import (
     SERVING,
     SNAPSHOT,
     VIEW,
+    check_catalogue,
     check_checkpoint,
     check_examples,
     check_lines,
@@ -29,6 +31,7 @@ from lead_stream import DAY_S, LeadStream, event
 from online_models.catalogue import KINDS
 from schemas import topics
 from schemas.dead_letters import ReasonCode
+from stream.lead.actions import DEFAULT_CATALOGUE
 from stream.lead.stored_form import read_row
 from stream.settings import DEFAULT_RULES
 from tests.fuzz.mutations import SEPARATOR
@@ -192,11 +195,19 @@ def _rule_seeds() -> list[bytes]:
     return [text, *rules, b'schema_version = 1\nmin_points = -1e9\n[[rule]]\nname = "x"\n']
 
 
+def _action_seeds() -> list[bytes]:
+    used = (Path(__file__).parents[1] / "faults" / "actions.toml").read_bytes()
+    head = used.split(b"[governance]")[0]
+    actions = [b"[[action]]" + action for action in head.split(b"[[action]]")[1:]]
+    return [DEFAULT_CATALOGUE.read_bytes(), used, head + b"[reward]\nminor_per_point = 5", *actions]
+
+
 READ = ("accepted", "refused")
 TARGETS = {
     "route": Target(_route, _route_seeds, ("accepted", *REASONS), 0.35),
     "states": Target(_states, _state_seeds, READ, 0.2),
     "models": Target(_models, _model_seeds, (*READ, "passed_over"), 0.2),
     "files": Target(_files, _file_seeds, ("named", "unnamed", "refused"), 0.15),
-    "rules": Target(lambda data: Counter([check_rules(data)]), _rule_seeds, READ, 0.1),
+    "rules": Target(lambda data: Counter([check_rules(data)]), _rule_seeds, READ, 0.05),
+    "actions": Target(lambda data: Counter([check_catalogue(data)]), _action_seeds, READ, 0.05),
 }

@@ -8,6 +8,7 @@ from decoder_checks import (
     EXAMPLE,
     SERVING,
     SNAPSHOT,
+    check_catalogue,
     check_checkpoint,
     check_examples,
     check_lines,
@@ -209,3 +210,18 @@ def test_point_rules(pairs):
     rule = b'[[rule]]\nname = "x"\npoints = 5\nevent = "page_view"\n'
     check_rules(rule + b"\n".join(name + b" = " + value for name, value in pairs))
     check_rules(b"[[rule]]\n" + b"\n".join(name + b" = " + value for name, value in pairs))
+
+
+ACTION = b'[[action]]\nname = "x"\nchannel = "email"\n'
+RULES = b'rules = ["high_intent", "tier_rose", "tier_fell", "absence"]\n'
+FIELDS = [
+    b"cost_minor", b"cooldown_s", b"ttl_s", b"framings", b"texts", b"eligible.min_score", b"budget",
+    b"excludes.x", b"at_most", b"consent", b"contact", b"a" * 300,
+]  # fmt: skip
+
+
+@few
+@given(st.lists(st.tuples(st.sampled_from([*FIELDS, b"[reward]\nhorizon_s"]), TOML)))
+def test_action_catalogues(pairs):
+    check_catalogue(ACTION + RULES + b"\n".join(name + b" = " + value for name, value in pairs))
+    check_catalogue(ACTION + b"\n".join(name + b" = " + value for name, value in pairs))

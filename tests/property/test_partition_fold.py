@@ -108,9 +108,7 @@ def test_every_record_is_accounted_for_once(history, partitions):
     )
     assert sum(outcomes.values()) == records
     assert stream.suppressed.keys() <= {
-        (rule, why)
-        for rule in REQUIRED_RULES
-        for why in ("anonymous", "cooldown", "no_consent")
+        (rule, why) for rule in REQUIRED_RULES for why in ("anonymous", "cooldown", "no_consent")
     }
 
 
