@@ -11,18 +11,20 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.harness import BenchError
-from stream.cli import bench, dead_letters, inspect, models, operate, run, state
+from stream.cli import bench, dead_letters, inspect, models, operate, policies, run, state
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
 from stream.kafka.authorization import DENIED, denial
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
-from stream.lead.point_rules import RulesFileError
 from stream.lead.sealing import SealError
 from stream.lead.state import StateFormatError
+from stream.lead.toml_files import TomlFileError
 from stream.merge_patch import PatchError
+from stream.policy_log import PolicyLogError
 from stream.repartition import RepartitionError
+from stream.rules_file import RulesChangedError
 from stream.settings import SECRETS_DIR, Settings
 
 app = typer.Typer(
@@ -37,6 +39,7 @@ run.register(app)
 operate.register(app)
 models.register(app)
 inspect.register(app)
+policies.register(app)
 state.register(app)
 bench.register(app)
 dead_letters.register(app)
@@ -48,10 +51,12 @@ _EXPECTED = (
     EventFileError,
     FeedError,
     PatchError,
+    PolicyLogError,
     RepartitionError,
-    RulesFileError,
+    RulesChangedError,
     SealError,
     StateFormatError,
+    TomlFileError,
     TopicError,
 )
 

@@ -179,6 +179,7 @@ def test_a_faulty_rules_file_is_refused_with_line_field_and_remedy(
         ["simulate", "--events", "10"],
         ["explain", "lead-1"],
         ["models", "release", "p_convert"],
+        ["policy", "evaluate", "--from-kafka"],
     ],
     ids=" ".join,
 )
