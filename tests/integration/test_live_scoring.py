@@ -37,12 +37,15 @@ WHERE_SOMETHING_IS_WRONG = {
 }
 """Metrics without samples while all goes well and only people act."""
 WHERE_THERE_IS_MORE_TO_TELL = {
+    "leadstream_mean_reward",
+    "leadstream_policy_advantage_reward",
+    "leadstream_transitions_learned",
     "leadstream_drift_alerts",
     "leadstream_promotions",
     "leadstream_sales_agreement_ratio",
     *(f.name for f in REGISTRY.collect() if f.name.startswith(GROUPS)),
 }
-"""Metrics without samples until there are thousands of examples, verdicts of sales, groups."""
+"""Metrics without samples until there are thousands of examples, verdicts, groups, policies."""
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(120)]
 
 Sending = tuple[topics.Topic, bytes | None, bytes]
