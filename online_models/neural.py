@@ -1,7 +1,6 @@
 """A small neural network that learns online: what facts say together, without naming the pairs."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from online_models import formats, laplace, variant_formats
 from online_models.axes import inputs_of
+from online_models.gradients import autograd_for
 from online_models.neural_scorer import check_inputs, decoded, encoded, log_odds_of
 from online_models.protocols import Features
 
@@ -208,13 +208,7 @@ class NeuralPropensity:
 
 def _gradient() -> Callable[..., tuple[Array, Array, Array]]:
     """Return what finds the gradient of an example's log loss, by autograd (Maclaurin 2016)."""
-    try:
-        autograd, numpy = import_module("autograd"), import_module("autograd.numpy")
-    except ImportError:
-        raise formats.ModelLibraryError(
-            "a neural network learns with autograd, which is not installed: "
-            "pip install leadstream[neural]"
-        ) from None
+    autograd, numpy = autograd_for("a neural network")
 
     def loss(parameters: Any, values: Array, y: float, weight: float) -> Any:
         log_odds = log_odds_of(parameters, values, numpy)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.base import Identifier, Message, Probability, Timestamp
 from schemas.events import JsonObject
+from schemas.triggers import Candidate
 
 FeatureValue = float | str
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -39,13 +40,6 @@ class TrainingExample(Message):
     source: Literal["outcome", "silence", "assumed", "corrected", "feedback"] = "outcome"
 
 
-class ActionChance(Message):
-    """A candidate and the probability with which it could have been chosen."""
-
-    action: str
-    probability: Probability
-
-
 class NextDecision(Message):
     """The lead's next decision, for policies that look ahead; ``reward`` is what came before it."""
 
@@ -69,7 +63,7 @@ class PolicyTransition(Message):
     x: dict[str, FeatureValue]
     action: str
     action_probability: Annotated[float, Field(gt=0, le=1)]
-    candidates: tuple[ActionChance, ...]
+    candidates: tuple[Candidate, ...]
     reward: Number
     next: NextDecision | None = None
     is_holdout: bool

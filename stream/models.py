@@ -18,34 +18,16 @@ from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
 from stream.lead.policy_learner import acting_of
 from stream.lead.transitions import TASK as NEXT_ACTION
+from stream.lead.versions import VERSION, kind_of, offset_of
 
 __all__ = ["NEXT_ACTION", "P_CONVERT", "SnapshotStore", "count_refused"]
 
 log = structlog.get_logger(__name__)
 
-VERSION = re.compile(r"[a-z][a-z0-9_]{0,63}-\d{1,18}", re.ASCII)
 SNAPSHOT_KEY = re.compile(
     rf"[a-z0-9_]{{1,64}}/(?:serving|pin|champion|{VERSION.pattern})", re.ASCII
 )
 _ROLES = frozenset({"serving", "pin"})
-
-
-def kind_of(version: str) -> str:
-    """Return which kind of model a version is of.
-
-    >>> kind_of("logistic-1200")
-    'logistic'
-    """
-    return version.rpartition("-")[0]
-
-
-def offset_of(version: str) -> int:
-    """Return the offset up to which a version has learned.
-
-    >>> offset_of("logistic-1200")
-    1200
-    """
-    return int(version.rpartition("-")[2])
 
 
 def count_refused(key: str, reason: str, remedy: str) -> None:

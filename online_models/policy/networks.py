@@ -5,7 +5,6 @@ Acting needs numpy only. Learning finds a loss's gradient by the network's outpu
 """
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from online_models import formats
+from online_models.gradients import autograd_for
 from online_models.policy.arrays import packed, unpacked
 
 LARGEST_PARAMETER = 1e6
@@ -257,13 +257,7 @@ def slope_of(loss: Loss) -> Callable[..., Array]:
     ModelLibraryError
         If autograd is not installed.
     """
-    try:
-        autograd, numpy = import_module("autograd"), import_module("autograd.numpy")
-    except ImportError:
-        raise formats.ModelLibraryError(
-            "a policy with a neural network learns with autograd, which is not installed: "
-            "pip install leadstream[neural]"
-        ) from None
+    autograd, numpy = autograd_for("a policy with a neural network")
     found: Callable[..., Array] = autograd.grad(
         lambda outputs, **facts: loss(numpy, outputs, **facts)
     )

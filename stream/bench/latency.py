@@ -32,7 +32,7 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.brokers.choose import open_broker
 from stream.kafka.clients import new_producer, new_reader, partition_of, read_all
 from stream.kafka.transactions import append
-from stream.models import offset_of
+from stream.lead.versions import offset_of
 from stream.settings import Settings
 
 PARTITIONS = 4

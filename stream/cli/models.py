@@ -14,7 +14,8 @@ from stream.kafka.transactions import append
 from stream.lead.learner import champion_record, serving_record
 from stream.lead.outputs import Output
 from stream.lead.signature import signed
-from stream.models import SnapshotStore, kind_of
+from stream.lead.versions import kind_of
+from stream.models import SnapshotStore
 from stream.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

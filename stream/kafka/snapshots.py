@@ -11,8 +11,9 @@ from schemas import topics
 from stream import metrics
 from stream.kafka.clients import new_reader, read_all
 from stream.lead.signature import is_genuine
+from stream.lead.versions import offset_of
 from stream.logs import fault_of
-from stream.models import P_CONVERT, SnapshotStore, count_refused, offset_of
+from stream.models import P_CONVERT, SnapshotStore, count_refused
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from stream.lead import limits
 from stream.lead.actions import Catalogue, default_catalogue
 from stream.lead.point_rules import PointRules
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
-DAY_S = 86_400.0
+DAY_S = limits.DAY_S
 
 Labels = Literal["wait", "fake_negative"]
 """How labels that come late are dealt with (``stream.lead.labels``)."""

@@ -11,6 +11,7 @@ from stream.lead.records import Models
 from stream.lead.state import LeadState
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.triggers import Nurture
+from stream.lead.versions import kind_of
 
 
 class InUse:
@@ -42,8 +43,7 @@ class InUse:
         version = self._progress.versions.get(NEXT_ACTION)
         acting = None if version is None else self._models.acting(version)
         if version is not None and acting is not None:
-            policy = version.rpartition("-")[0]
-            self.nurture = Nurture(self._progress.budgets, policy, version, acting)
+            self.nurture = Nurture(self._progress.budgets, kind_of(version), version, acting)
 
     def scorer(self) -> Scorer | None:
         """Return the model version that the log says is in use."""

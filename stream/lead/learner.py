@@ -20,6 +20,7 @@ from schemas import topics
 from schemas.base import fault_of
 from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
 from stream.lead.outputs import Output
+from stream.lead.versions import version_of
 
 _EXAMPLE: TypeAdapter[TrainingExample | PolicyTransition] = topics.TRAINING_EXAMPLES.adapter()
 _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
@@ -117,7 +118,7 @@ class Learner:
     @property
     def version(self) -> str:
         """Name what has been learned so far."""
-        return f"{self.kind}-{self._version_offset}"
+        return version_of(self.kind, self._version_offset)
 
     @property
     def has_learned(self) -> bool:

@@ -16,6 +16,7 @@ from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
 from stream.lead.learner import Learned, record
 from stream.lead.outputs import Output
 from stream.lead.transitions import TASK
+from stream.lead.versions import version_of
 
 SCHEMA = 1
 LIBRARY = "leadstream policies"
@@ -48,7 +49,7 @@ class PolicyLearner:
     @property
     def version(self) -> str:
         """Name what has been learned so far."""
-        return f"{self.kind}-{self._version_offset}"
+        return version_of(self.kind, self._version_offset)
 
     @property
     def has_learned(self) -> bool:

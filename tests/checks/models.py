@@ -10,7 +10,8 @@ from schemas import topics
 from stream.lead.labels import tasks_of
 from stream.lead.learner import Learner, decoded
 from stream.lead.policy_learner import PolicyLearner
-from stream.models import P_CONVERT, VERSION, offset_of
+from stream.lead.versions import VERSION, offset_of
+from stream.models import P_CONVERT
 from stream.settings import Settings
 
 

@@ -15,7 +15,8 @@ from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
-from stream.models import P_CONVERT, kind_of
+from stream.lead.versions import kind_of
+from stream.models import P_CONVERT
 from stream.settings import Settings
 from stream.simulator import Simulation
 

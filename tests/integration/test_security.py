@@ -26,7 +26,7 @@ from stream.kafka.transactions import addressed, append
 from stream.lead.learner import serving_record
 from stream.lead.outputs import Output
 from stream.lead.signature import signed
-from stream.models import offset_of
+from stream.lead.versions import offset_of
 from stream.rights import Party, Right, rights
 from stream.roles import OUTPUTS, ROLES
 from stream.settings import Settings

@@ -11,7 +11,8 @@ import pytest
 from schemas import topics
 from stream.agents import learn
 from stream.lead.learner import champion_record
-from stream.models import SnapshotStore, offset_of
+from stream.lead.versions import offset_of
+from stream.models import SnapshotStore
 from stream.settings import Settings
 
 EXAMPLE = {
