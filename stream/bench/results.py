@@ -84,7 +84,31 @@ def _scale(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
 
 
+def _policy(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    among = f"{report['seeds']} x {report['leads']:,} simulated leads"
+    for figure, what in (
+        ("conversion_lift", "leads won"),
+        ("deals_lift", "deals"),
+        ("retention_lift", "customers kept"),
+        ("cycle_change", "days to the first deal"),
+    ):
+        low, high = report[f"{figure}_low"], report[f"{figure}_high"]
+        oracle = report["oracle_lifts"][figure]
+        yield (
+            f"{what}: trained policy against tuned rules, {among}",
+            f"{report[figure]:+.0%} ({low:+.0%} to {high:+.0%}; an oracle {oracle:+.0%})",
+        )
+    yield "share of the way from the rules to the oracle, by reward", f"{report['headroom_share']}"
+    worlds = report["random_worlds"]
+    yield (
+        "worlds with parameters changed at random in which it is ahead",
+        f"{worlds['worlds_ahead']} of {worlds['worlds']}, "
+        f"reward {worlds['reward_lift']:+.0%} in the mean",
+    )
+
+
 _FIGURES = {
+    "policy": _policy,
     "throughput": _throughput,
     "latency": _latency,
     "growth": _growth,

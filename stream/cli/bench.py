@@ -8,6 +8,7 @@ import typer
 
 from stream.bench.growth import bench_growth
 from stream.bench.latency import bench_latency
+from stream.bench.policy import bench_policy
 from stream.bench.restore import bench_restore
 from stream.bench.scale import bench_scale
 from stream.bench.throughput import bench_throughput
@@ -99,6 +100,30 @@ def scale(
     Example: leadstream bench scale --json
     """
     _print(asyncio.run(bench_scale(events, rounds, kafka)), json=json)
+
+
+@bench_app.command()
+def policy(
+    seeds: Annotated[int, typer.Option(min=2, help="How many cohorts are compared.")] = 20,
+    leads: Annotated[int, typer.Option(min=50, help="Leads in a cohort.")] = 1_000,
+    training_leads: Annotated[
+        int, typer.Option(min=100, help="Simulated leads that the policy is trained on.")
+    ] = 120_000,
+    worlds: Annotated[
+        int, typer.Option(min=0, help="Worlds with parameters changed at random.")
+    ] = 20,
+    learning_leads: Annotated[
+        int, typer.Option(min=0, help="Leads that learning policies meet, for regret curves.")
+    ] = 1_000,
+    json: Json = False,
+) -> None:
+    """Compare what nurturing policies earn in the simulated pipeline, under one budget.
+
+    No Kafka takes part. It takes about half an hour on two cores.
+
+    Example: leadstream bench policy --json
+    """
+    _print(bench_policy(seeds, leads, training_leads, worlds, learning_leads), json=json)
 
 
 def _print(report: dict[str, Any], *, json: bool) -> None:

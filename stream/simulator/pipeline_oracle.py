@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from stream.simulator.customers import churn_per_day, repeat_per_day
 from stream.simulator.pipeline import Pipeline
-from stream.simulator.pipeline_policies import RulesPolicy, mean_reward
+from stream.simulator.pipeline_policies import CONTACTS, RulesPolicy, mean_reward
 from stream.simulator.prospect import NEVER, Prospect
 from stream.simulator.responses import bounded_intent
 from stream.simulator.rewards import RewardWeights
@@ -43,8 +43,9 @@ _MEAN_FIRST_DEAL = 0.23
 _MEAN_REPEAT = 0.2025
 _DRIFT_PER_DAY = 0.01
 _HARM_UNIT = 0.02
-_CONTACTS = range(1, len(ACTIONS))
 _Key = tuple[int, bool, int]
+Reach = dict[_Key, float]
+"""How likely a lead decides: by stage, whether it is active, and fifth of intent."""
 
 
 class _Outlook(NamedTuple):
@@ -87,7 +88,7 @@ class OraclePolicy:
         *,
         price: float = 0.002,
         fatigue_price: float = 0.01,
-        reach: dict[_Key, float] | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.parameters = parameters
         self.rewards = rewards or RewardWeights()
@@ -106,18 +107,20 @@ class OraclePolicy:
 
     def propose(self, sight: Sight, rng: Random) -> Proposal:  # noqa: ARG002
         """Propose the action that gains most, if any gains enough."""
-        prospect = sight.truth
-        if prospect.hidden.is_elsewhere:
-            return Proposal(NOTHING)
-        if prospect.stage == CUSTOMER:
-            gains = [self._customer_gain(prospect, action) for action in _CONTACTS]
-        else:
-            outlook = self._outlook(prospect)
-            gains = [self._lead_gain(prospect, outlook, action) for action in _CONTACTS]
+        gains = self.gains(sight.truth)
         gain = max(gains)
         if gain <= self.price:
             return Proposal(NOTHING)
-        return Proposal(_CONTACTS[gains.index(gain)], gain)
+        return Proposal(CONTACTS[gains.index(gain)], gain)
+
+    def gains(self, prospect: Prospect) -> list[float]:
+        """Return what each action but nothing gains, in reward, by the order of ``ACTIONS``."""
+        if prospect.hidden.is_elsewhere:
+            return [-self._cost(action) for action in CONTACTS]
+        if prospect.stage == CUSTOMER:
+            return [self._customer_gain(prospect, action) for action in CONTACTS]
+        outlook = self._outlook(prospect)
+        return [self._lead_gain(prospect, outlook, action) for action in CONTACTS]
 
     def _share(self, prospect: Prospect, intent: float) -> float:
         """Return the chance to buy at the next decision, after what was refused before."""
@@ -203,14 +206,15 @@ class OraclePolicy:
     def _costs(self, prospect: Prospect, action: int, unsubscribes: float, worth: float) -> float:
         effect = self.parameters.actions[ACTIONS[action]]
         load = effect.fatigue / prospect.hidden.traits.tolerance
-        cost = -self.rewards.contact - self.rewards.cost * effect.cost_minor / 1_000_000
         lost = unsubscribes * (0.2 * worth - self.rewards.unsubscribed)
-        return cost + lost + self.fatigue_price * load * worth
+        return self._cost(action) + lost + self.fatigue_price * load * worth
+
+    def _cost(self, action: int) -> float:
+        effect = self.parameters.actions[ACTIONS[action]]
+        return -self.rewards.contact - self.rewards.cost * effect.cost_minor / 1_000_000
 
 
-def counted_reach(
-    parameters: WorldParameters, leads: int = 1_500, seed: int = 0
-) -> dict[_Key, float]:
+def counted_reach(parameters: WorldParameters, leads: int = 1_500, seed: int = 0) -> Reach:
     """Count how likely leads come to a decision yet: by stage, activity and fifth of intent."""
     pipeline, rules = Pipeline(parameters), RulesPolicy()
     counts: dict[_Key, list[int]] = defaultdict(lambda: [0, 0])

@@ -6,6 +6,10 @@ from math import inf
 from random import Random
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.policy.network_acting import NetworkActing
 from online_models.policy.protocol import Acting
 from stream.simulator.cohort import evaluate_policy
 from stream.simulator.rewards import RewardWeights
@@ -27,6 +31,10 @@ from stream.simulator.world import (
 )
 
 _NOTHING = Proposal(NOTHING)
+CONTACTS = range(1, len(ACTIONS))
+"""All actions but nothing, by their numbers."""
+GAIN_UNIT = 0.01
+"""What a trained network's values are told in, as a reward: contacts gain so much."""
 
 
 @dataclass(frozen=True)
@@ -238,3 +246,45 @@ class ActingPolicy:
             return _NOTHING
         priority = self.priority(seen, action) if self.priority else -inf
         return Proposal(CANDIDATES.index(action), priority)
+
+
+def contact_worth(acting: NetworkActing, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return what a network says each contact is worth, in ``GAIN_UNIT``.
+
+    Parameters
+    ----------
+    acting
+        Of ``guided_training.trained_policy``.
+    rows
+        Observations, one in each row.
+
+    Returns
+    -------
+    ndarray
+        Of shape (rows, actions but nothing).
+    """
+    return acting.network.outputs_of(acting.encoder.standardised(rows))[:, 1:]
+
+
+@dataclass(frozen=True)
+class TrainedPolicy:
+    """Proposes the contact that a network says gains most, if it gains enough.
+
+    Parameters
+    ----------
+    acting
+        Of ``guided_training.trained_policy``.
+    price
+        What a contact must gain, in reward.
+    """
+
+    acting: NetworkActing
+    price: float = 0.002
+
+    def propose(self, sight: Sight, rng: Random) -> Proposal:  # noqa: ARG002
+        """Propose the best contact; its gain is its priority."""
+        [worth] = contact_worth(self.acting, np.array([sight.vector()], np.float32)).tolist()
+        gain = max(worth)
+        if gain * GAIN_UNIT <= self.price:
+            return _NOTHING
+        return Proposal(CONTACTS[worth.index(gain)], gain)
