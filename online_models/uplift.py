@@ -8,24 +8,18 @@ Which is better depends on data, so all have the same methods.
 
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter, with_config
-from typing_extensions import TypedDict
-
-from online_models import formats
-from online_models.axes import is_count, unit_of
 from online_models.protocols import Features
+from online_models.served_uplift import Arms, ServedSLearner, when_treated
+from online_models.uplift_effect import Uplift
 from online_models.uplift_parts import (
-    LEAST,
+    LIBRARY,
+    SCHEMA,
     ServedModel,
-    Uplift,
     check_probability,
     difference,
     document,
     restored,
 )
-
-TREATED = "*treated"
-"""What names of features end with that say how a treated lead differs."""
 
 
 class UpliftLearner(Protocol):
@@ -135,17 +129,6 @@ class TLearner:
         return learner
 
 
-@with_config(formats.STRICT)
-class Arms(TypedDict):
-    """How many leads an ``SLearner`` has had in either arm."""
-
-    treated: formats.Count
-    untreated: formats.Count
-
-
-_ARMS: TypeAdapter[Any] = TypeAdapter(Arms)
-
-
 class SLearner:
     """One model of all leads, which is told of the treatment; uplift is what that changes.
 
@@ -171,7 +154,7 @@ class SLearner:
     def __init__(self, kind: str = "bayesian_logistic") -> None:
         self.kind = kind
         self._both = ServedModel(kind)
-        self._arms = Arms(treated=0, untreated=0)
+        self._arms = Arms.none()
 
     def learn_one(
         self,
@@ -183,19 +166,43 @@ class SLearner:
     ) -> None:
         """Learn as ``UpliftLearner`` says; leads of equal features need no probability."""
         check_probability(treated_probability)
-        self._both.learn_one(_when_treated(x) if is_treated else x, y, weight)
-        self._arms["treated" if is_treated else "untreated"] += 1
+        self._both.learn_one(when_treated(x) if is_treated else x, y, weight)
+        self._arms = self._arms.plus(is_treated, y)
 
     def predict_uplift_one(self, x: Features) -> Uplift:
         """Return what treating a lead changes."""
-        told = difference(self._both.estimate_one(_when_treated(x)), self._both.estimate_one(x))
-        if min(self._arms["treated"], self._arms["untreated"]) < LEAST:
-            return Uplift(told.effect, None)
-        return told
+        return ServedSLearner(self._both.scorer, self._arms).predict_uplift_one(x)
+
+    @property
+    def learned(self) -> int:
+        """How many leads it has learned from."""
+        return self._both.learned
+
+    @property
+    def converted(self) -> int:
+        """How many of them converted."""
+        return self._arms.converted
+
+    def predict_effect_one(self, x: Features) -> float:
+        """Return the effect alone, which is at hand while learning."""
+        treated = self._both.predict_proba_one(when_treated(x))
+        return treated - self._both.predict_proba_one(x)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what predicting needs, as plain JSON, which ``ServedSLearner`` is built from."""
+        return {
+            "schema": SCHEMA,
+            "library": LIBRARY,
+            "model": self._both.snapshot(),
+            "arms": self._arms.to_json(),
+        }
 
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state, as plain JSON."""
-        return {**document("s", self.kind, {"both": self._both}), **self._arms}
+        return {
+            **document("s", self.kind, {"both": self._both}),
+            "arms": self._arms.to_json(),
+        }
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> "SLearner":
@@ -203,20 +210,5 @@ class SLearner:
         kind, models = restored(state, "s", ("both",))
         learner = cls(kind)
         learner._both = models["both"]
-        learner._arms = formats.validated(_ARMS, state, "checkpoint")
+        learner._arms = Arms.from_json(state, "checkpoint")
         return learner
-
-
-def _when_treated(x: Features) -> dict[str, float | str]:
-    """Return a lead's features as they are when it is treated.
-
-    >>> _when_treated({"stage": "demo", "points": 40.0})
-    {'stage': 'demo', 'points': 40.0, '*treated': 'yes', 'stage*treated': 'demo', \
-'points*treated': 2.0}
-    """
-    treated: dict[str, float | str] = {**x, TREATED: "yes"}
-    for name, value in x.items():
-        on_axis = not isinstance(value, str) and not is_count(name)
-        # An axis of another name has steps of one.
-        treated[name + TREATED] = float(value) / unit_of(name) if on_axis else value
-    return treated

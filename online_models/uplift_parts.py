@@ -7,63 +7,61 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from online_models import formats
+from online_models import formats, intervals
 from online_models.catalogue import build_model, build_scorer
-from online_models.intervals import quantile
+from online_models.intervals import Figure
 from online_models.laplace import expit
 from online_models.protocols import Features, PropensityModel, Scorer
+from online_models.uplift_effect import REACH, Uplift
 
 SCHEMA = 30
 LIBRARY = "leadstream uplift"
 """The models that a learner stands on say themselves which library they are of."""
-CONFIDENCE = 0.95
-_REACH = quantile(CONFIDENCE)
 LEAST = 100
 """Leads that an arm must have before anything is told of how sure its model is: with hardly any,
 a guess would pass for knowledge, and an arm without leads would stop or start all treatment."""
-
-
-class Uplift(NamedTuple):
-    """What treating a lead changes.
-
-    Parameters
-    ----------
-    effect
-        Probability to convert when treated, less that when not.
-    standard_error
-        Of the effect, from what is not known of the models; None where they do not tell, or an
-        arm has had hardly any leads.
-
-    Examples
-    --------
-    >>> Uplift(-0.05, 0.02).do_not_disturb, Uplift(-0.05, 0.04).do_not_disturb
-    (True, False)
-    >>> Uplift(-0.05, None).do_not_disturb
-    False
-    """
-
-    effect: float
-    standard_error: float | None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The effect's 95 % interval; None where there is no standard error."""
-        if self.standard_error is None:
-            return None
-        reach = _REACH * self.standard_error
-        return max(-1.0, self.effect - reach), min(1.0, self.effect + reach)
-
-    @property
-    def do_not_disturb(self) -> bool:
-        """Whether treating the lead does harm, beyond doubt: all of the interval is below zero."""
-        return self.interval is not None and self.interval[1] < 0.0
+LEAST_OF_A_LABEL = 20
+"""Leads that converted, and leads that did not, that an arm must have as well: what is told of few
+outcomes errs by more than it says. Errors of a logistic regression hold from ten of the rarer
+outcome a weight on (Peduzzi et al. 1996, "A simulation study of the number of events per variable
+in logistic regression analysis", J. Clin. Epidemiol. 49(12)); intervals of a share with ten are
+still too narrow at times (Brown, Cai and DasGupta 2001, "Interval estimation for a binomial
+proportion", Statistical Science 16(2)). The prior holds weights that have fewer."""
 
 
 class Estimate(NamedTuple):
-    """A probability, and its standard error where the model has one."""
+    """A probability with its interval, and its standard error where that is known."""
 
-    p: float
+    figure: Figure
     standard_error: float | None
+
+
+def estimate_one(scorer: Scorer, x: Features) -> Estimate:
+    """Return a lead's probability, and how far it may be off.
+
+    The standard error is by the delta method. The interval is that of the log-odds, which are
+    what is normally distributed: of a small probability it reaches further up than down, as few
+    conversions demand. Before ``LEAST`` leads and ``LEAST_OF_A_LABEL`` of either outcome neither
+    is known.
+    """
+    intercept, contributions, variance = scorer.explain_one(x)
+    log_odds = intercept + math.fsum(contributions.values())
+    p, leads = expit(log_odds), scorer.positives + scorer.negatives
+    if variance <= 0.0 or not is_enough(scorer.positives, scorer.negatives):
+        return Estimate(Figure(p, 0.0, 1.0, leads), None)
+    deviation = math.sqrt(variance)
+    reach = REACH * deviation
+    figure = Figure(p, expit(log_odds - reach), expit(log_odds + reach), leads)
+    return Estimate(figure, p * (1.0 - p) * deviation)
+
+
+def is_enough(converted: int, others: int) -> bool:
+    """Tell whether an arm has had as many leads as it takes.
+
+    >>> is_enough(20, 80), is_enough(19, 1_000), is_enough(40, 40)
+    (True, False, False)
+    """
+    return converted + others >= LEAST and min(converted, others) >= LEAST_OF_A_LABEL
 
 
 class ServedModel:
@@ -104,17 +102,19 @@ class ServedModel:
         return self._model.predict_proba_one(x)
 
     def estimate_one(self, x: Features) -> Estimate:
-        """Return the probability with its standard error, by the delta method.
+        """Return the probability with its interval and standard error, as ``estimate_one``."""
+        return estimate_one(self.scorer, x)
 
-        There is none before ``LEAST`` leads.
-        """
+    @property
+    def scorer(self) -> Scorer:
+        """What serves the model as it is now."""
         if self._scorer is None:
             self._scorer = build_scorer("uplift", "", self._model.snapshot())
-        intercept, contributions, variance = self._scorer.explain_one(x)
-        p = expit(intercept + math.fsum(contributions.values()))
-        if variance <= 0.0 or self.learned < LEAST:
-            return Estimate(p, None)
-        return Estimate(p, p * (1.0 - p) * math.sqrt(variance))
+        return self._scorer
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what predicting needs."""
+        return self._model.snapshot()
 
     def checkpoint(self) -> dict[str, Any]:
         """Return the model's whole state."""
@@ -122,11 +122,15 @@ class ServedModel:
 
 
 def difference(treated: Estimate, untreated: Estimate) -> Uplift:
-    """Return the difference of two probabilities whose errors are independent."""
-    effect = treated.p - untreated.p
+    """Return by how much two probabilities differ whose errors are independent.
+
+    The interval is put together from theirs (``online_models.intervals.difference``).
+    """
+    effect, low, high = intervals.difference(treated.figure, untreated.figure)
     if treated.standard_error is None or untreated.standard_error is None:
         return Uplift(effect, None)
-    return Uplift(effect, math.hypot(treated.standard_error, untreated.standard_error))
+    error = math.hypot(treated.standard_error, untreated.standard_error)
+    return Uplift(effect, error, (low, high))
 
 
 def check_probability(treated_probability: float | None) -> None:

@@ -9,10 +9,10 @@ from typing_extensions import TypedDict
 from online_models import formats
 from online_models.effect_regression import EffectRegression
 from online_models.protocols import Features
+from online_models.uplift_effect import Uplift
 from online_models.uplift_parts import (
     LEAST,
     ServedModel,
-    Uplift,
     check_probability,
     document,
     restored,

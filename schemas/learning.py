@@ -26,6 +26,9 @@ class TrainingExample(Message):
     model predicted. ``source`` is what the label is taken from: what happened (``outcome``), or
     that nothing did to the end of the horizon (``silence``); that nothing has happened yet
     (``assumed``), and that it did in the end (``corrected``); or a verdict of sales (``feedback``).
+
+    Examples of ``uplift`` say whether the lead was treated (``is_treated``) or held out;
+    their ``x`` is of the first decision on the lead.
     """
 
     type: Literal["training_example"] = "training_example"
@@ -38,6 +41,7 @@ class TrainingExample(Message):
     labelled_at: Timestamp
     groups: dict[str, Identifier] = Field(default_factory=dict)
     source: Literal["outcome", "silence", "assumed", "corrected", "feedback"] = "outcome"
+    is_treated: bool | None = None
 
 
 class NextDecision(Message):

@@ -1,6 +1,8 @@
 """Topic ``nurture-triggers``: what to do next with a lead."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from schemas.base import Message, Probability, Timestamp
 from schemas.scores import Reason, Score, Tier
@@ -19,7 +21,9 @@ class NurtureTriggered(Message):
     ``candidates`` are what it chose among, the likeliest first: an action, or ``action:framing``.
     The action ``nothing`` asks for nothing to be done: the policy leaves the lead alone, or the
     lead is in the control group (``is_holdout``). ``text`` names the text or template of the
-    framing in the lead's language, where the catalogue has one.
+    framing in the lead's language, where the catalogue has one. ``uplift`` is by how much nurturing
+    is expected to raise the lead's probability to convert, as far as that is known: where there are
+    more triggers than hands, the largest come first.
     """
 
     type: Literal["nurture_triggered"] = "nurture_triggered"
@@ -35,6 +39,7 @@ class NurtureTriggered(Message):
     policy: str
     policy_version: str
     is_holdout: bool
+    uplift: Annotated[float, Field(ge=-1, le=1)] | None = None
     score: Score
     tier: Tier
     reasons: tuple[Reason, ...]

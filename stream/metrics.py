@@ -175,6 +175,21 @@ POLICY_ADVANTAGE = Gauge(
     ("model", "kind"),
     registry=REGISTRY,
 )
+QINI_RATIO = Gauge(
+    "leadstream_qini_ratio",
+    "How well predicted uplift ranks the newest 10,000 leads, each before its label was learned: "
+    "Qini coefficient, 0 for chance; good models reach a few hundredths.",
+    ("model",),
+    registry=REGISTRY,
+)
+UPLIFT_RATIO = Gauge(
+    "leadstream_uplift_ratio",
+    "By how much the share that converts is larger among nurtured leads than among held-out ones: "
+    "of the newest 10,000, of the third of them that was predicted to gain most, and of the third "
+    "that was predicted to gain least.",
+    ("model", "group"),
+    registry=REGISTRY,
+)
 DRIFT_ALERTS = Counter(
     "leadstream_drift_alerts",
     "Times that loss, score or a feature of the champion was found to have changed for good.",

@@ -1,17 +1,16 @@
 """How well models do, as the learner sees it, and what it tells Prometheus of that."""
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import structlog
-from prometheus_client import Gauge
 
 from online_models.drift import Alert
 from online_models.fairness import GroupQuality
 from online_models.metrics import RollingQuality
 from schemas.learning import TrainingExample
 from stream import metrics
+from stream.gauges import remove, show
 from stream.lead.contest import Contest
 from stream.lead.house import House
 from stream.lead.learner import Learned, Learner
@@ -67,7 +66,7 @@ class ModelQuality:
         """Set the gauges."""
         for contest in contests:
             self._publish(contest)
-        _set(metrics.SALES_AGREEMENT_RATIO, self._agreement.auc(), P_CONVERT)
+        show(metrics.SALES_AGREEMENT_RATIO, self._agreement.auc(), P_CONVERT)
         metrics.observe_fairness(
             {(P_CONVERT, attribute): groups.report() for attribute, groups in self._groups.items()}
         )
@@ -75,24 +74,24 @@ class ModelQuality:
     def withdraw(self, contests: Iterable[Contest[Learner]]) -> None:
         """Take the gauges back: somebody else learns now."""
         metrics.observe_fairness({})
-        _remove(metrics.SALES_AGREEMENT_RATIO, P_CONVERT)
+        remove(metrics.SALES_AGREEMENT_RATIO, P_CONVERT)
         for contest in contests:
             for gauge in OF_MODELS:
-                _remove(gauge, contest.name)
+                remove(gauge, contest.name)
             for kind in contest.contestants:
                 for gauge in OF_CONTESTANTS:
-                    _remove(gauge, contest.name, kind)
+                    remove(gauge, contest.name, kind)
 
     def _publish(self, contest: Contest[Learner]) -> None:
         name, served = contest.name, self._served[contest.name]
-        _set(metrics.AUC_RATIO, served.auc(), name)
-        _set(metrics.LOG_LOSS, served.log_loss(), name)
-        _set(metrics.CALIBRATION_ERROR, served.calibration_error(), name)
+        show(metrics.AUC_RATIO, served.auc(), name)
+        show(metrics.LOG_LOSS, served.log_loss(), name)
+        show(metrics.CALIBRATION_ERROR, served.calibration_error(), name)
         for kind, contestant in contest.contestants.items():
-            _set(metrics.CONTESTANT_LOG_LOSS, self._contestants[name, kind].log_loss(), name, kind)
+            show(metrics.CONTESTANT_LOG_LOSS, self._contestants[name, kind].log_loss(), name, kind)
             if kind != contest.champion:
                 advantage = contestant.challenge.advantage
-                _set(metrics.CHALLENGER_ADVANTAGE, advantage, name, kind)
+                show(metrics.CHALLENGER_ADVANTAGE, advantage, name, kind)
 
     def _compare_groups(self, contest: Contest[Learner], example: TrainingExample) -> None:
         model = contest.learner.model
@@ -107,13 +106,3 @@ def _tell(name: str, alert: Alert) -> None:
     what = alert.what.partition(":")[0]  # features are named after what leads said
     metrics.DRIFT_ALERTS.labels(name, what, alert.detector).inc()
     log.warning("drift", model=name, what=what, detector=alert.detector)
-
-
-def _set(gauge: Gauge, value: float | None, *labels: str) -> None:
-    if value is not None:
-        gauge.labels(*labels).set(value)
-
-
-def _remove(gauge: Gauge, *labels: str) -> None:
-    with contextlib.suppress(KeyError):  # never set
-        gauge.remove(*labels)

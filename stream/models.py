@@ -12,15 +12,18 @@ from online_models.catalogue import build_scorer
 from online_models.formats import ModelFormatError
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
+from online_models.served_uplift import ServedSLearner
+from online_models.uplift_effect import PredictsUplift
 from schemas.learning import Champion, ModelSnapshot, ServingVersion
 from stream import metrics
+from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
 from stream.lead.policy_learner import acting_of
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.versions import VERSION, kind_of, offset_of
 
-__all__ = ["NEXT_ACTION", "P_CONVERT", "SnapshotStore", "count_refused"]
+__all__ = ["NEXT_ACTION", "P_CONVERT", "UPLIFT", "SnapshotStore", "count_refused"]
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +84,11 @@ class SnapshotStore:
         """Return a version of the policy, or None as ``scorer`` does."""
         acting: Acting | None = self._find(NEXT_ACTION, version)
         return acting
+
+    def uplift(self, version: str) -> PredictsUplift | None:
+        """Return a version of what predicts uplift, or None as ``scorer`` does."""
+        uplift: PredictsUplift | None = self._find(UPLIFT, version)
+        return uplift
 
     def has(self, model: str, version: str) -> bool:
         """Tell whether a version is kept and fits this release."""
@@ -175,7 +183,7 @@ class SnapshotStore:
         )
 
 
-def _build(model: str, version: str, value: bytes) -> Scorer | Acting | None:
+def _build(model: str, version: str, value: bytes) -> Scorer | Acting | PredictsUplift | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
@@ -187,6 +195,8 @@ def _build(model: str, version: str, value: bytes) -> Scorer | Acting | None:
             return None
         if model == NEXT_ACTION:
             return acting_of(kind_of(version), document.state)
+        if model == UPLIFT:
+            return ServedSLearner.restore(document.state)
         return build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])

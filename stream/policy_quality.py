@@ -1,11 +1,11 @@
 """How well policies do, as the learner sees it, and what it tells Prometheus of that."""
 
-import contextlib
 import math
 from collections.abc import Mapping
 
 from schemas.learning import PolicyTransition
 from stream import metrics
+from stream.gauges import remove
 from stream.lead.contest import Contest
 from stream.lead.learner import Learned
 from stream.lead.policy_learner import PolicyLearner
@@ -50,5 +50,4 @@ class PolicyQuality:
             (metrics.POLICY_ADVANTAGE, tuple(contest.contestants)),
         ):
             for label in labels:
-                with contextlib.suppress(KeyError):  # never set
-                    gauge.remove(contest.name, label)
+                remove(gauge, contest.name, label)

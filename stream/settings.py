@@ -230,12 +230,14 @@ class Settings(BaseSettings):
     exploration_ratio: Rate = Field(
         0.1,
         description="Share of decisions drawn from all that is allowed, so that policies can learn "
-        "and be compared; it is used where a policy learns.",
+        "and be compared, where one learns; and of leads that nurturing is found to harm, those "
+        "that it goes on with, so that the finding stays tested, where there is a holdout.",
     )
     holdout_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.0,
         description="Share of leads that are left alone, to compare the others with; a lead's "
-        "group never changes.",
+        "group never changes. Above 0 it is learned whom nurturing drives away, and those are left "
+        "alone as well.",
     )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
@@ -569,6 +571,7 @@ class Settings(BaseSettings):
             absence_s=self.absence_s,
             catalogue=self.catalogue(),
             holdout_share=self.holdout_share,
+            retest_share=self.exploration_ratio,
             exploration_ratio=self.exploration_ratio if self.policies() else 0.0,
             logs_decisions=bool(self.policies()) or self.holdout_share > 0.0,
             base_rate_prior=self.base_rate_prior,

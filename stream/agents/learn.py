@@ -11,7 +11,7 @@ import structlog
 from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
 from schemas import topics
-from schemas.learning import Champion, PolicyTransition, TrainingExample
+from schemas.learning import Champion
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
@@ -30,9 +30,9 @@ from stream.lead.learner import (
 from stream.lead.outputs import Output
 from stream.lead.policy_learner import PolicyLearner
 from stream.lead.signature import signed
-from stream.model_quality import ModelQuality
-from stream.models import NEXT_ACTION, P_CONVERT, SnapshotStore, count_refused
-from stream.policy_quality import PolicyQuality
+from stream.lead.uplift_learner import UpliftLearner
+from stream.learner_quality import LearnerQuality
+from stream.models import NEXT_ACTION, P_CONVERT, UPLIFT, SnapshotStore, count_refused
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -87,11 +87,9 @@ class LearnWorker:
         self._store = store
         self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
-        self._models: dict[str, Contest[Learner]] = {}
-        self._policies: Contest[PolicyLearner] | None = None
+        self._contests: list[Contest[Any]] = []
         self._house = settings.house()
-        self._quality = ModelQuality(self._house)
-        self._rewards = PolicyQuality()
+        self._quality = LearnerQuality(self._house)
         self._observed_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
@@ -110,8 +108,7 @@ class LearnWorker:
 
     def discard(self) -> None:
         """Forget the models: they may have learned what was never committed."""
-        self._models, self._policies = {}, None
-        self._published = {}
+        self._contests, self._published = [], {}
 
     async def restore(self) -> None:
         """Go on from the checkpoints, and learn what has come in since."""
@@ -120,16 +117,19 @@ class LearnWorker:
         for record in await read_all(self._settings, topic, 0):
             checkpoints[record.key or b""] = record
         kinds = self._settings.kinds()
-        self._models = {
-            task: self._contest(task, kinds if task == P_CONVERT else kinds[:1])
+        self._contests = [
+            self._contest(task, kinds if task == P_CONVERT else kinds[:1])
             for task in tasks_of(self._house)
-        }
+        ]
         if self._settings.policies():
-            self._policies = self._policy_contest()
+            self._contests.append(self._policy_contest())
+        if self._house.holdout_share > 0.0:
+            uplift = UpliftLearner()
+            self._contests.append(Contest(UPLIFT, [uplift], self._first(UPLIFT, [uplift.kind])))
         for record in checkpoints.values():
             if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
                 self._resume(record)
-        self._quality = ModelQuality(self._house)
+        self._quality = LearnerQuality(self._house)
         self._checkpointed = next_offset = self._next_offset()
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
         await self._learn_all(await read_all(self._settings, examples, self._number, next_offset))
@@ -151,24 +151,19 @@ class LearnWorker:
 
     async def pause(self) -> None:
         """Leave checkpoints; the models are read anew when the partition comes back."""
-        if self._models:
+        if self._contests:
             await self._send([], checkpoint=True)
         self.discard()
 
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
-        self._quality.withdraw(self._models.values())
-        if self._policies is not None:
-            self._rewards.withdraw(self._policies)
+        self._quality.withdraw(self._contests)
 
     def _contest(self, name: str, kinds: Sequence[str]) -> Contest[Learner]:
         on_drift = self._settings.on_drift
         learners = (Learner(name, kind, build_model, on_drift) for kind in kinds)
         return Contest(name, learners, self._first(name, kinds))
-
-    def _contests(self) -> list[Contest[Learner] | Contest[PolicyLearner]]:
-        return [*self._models.values(), *([] if self._policies is None else [self._policies])]
 
     def _policy_contest(self) -> Contest[PolicyLearner]:
         kinds, epsilon = self._settings.policies(), self._settings.exploration_ratio
@@ -185,7 +180,7 @@ class LearnWorker:
         key = (record.key or b"").decode("utf-8", "replace")
         try:
             checkpoint = decoded_checkpoint(record.value)
-            for contest in self._contests():
+            for contest in self._contests:
                 if contest.name == checkpoint.model and checkpoint.kind in contest.contestants:
                     contest.resume(checkpoint)
         except ModelFormatError as error:
@@ -194,9 +189,9 @@ class LearnWorker:
             count_refused(key, "malformed", f"{type(error).__name__}: {anew}")
 
     def _next_offset(self) -> int:
-        if not self._models:
+        if not self._contests:
             raise RuntimeError("the learner is not restored")
-        return min(contest.next_offset for contest in self._contests())
+        return min(contest.next_offset for contest in self._contests)
 
     async def _learn_all(self, records: Sequence[Any]) -> None:
         since_s = self._clock()
@@ -211,17 +206,11 @@ class LearnWorker:
             example = decoded(record.value)
         except ValueError as error:
             log.warning("a record is passed over", offset=record.offset, error=str(error))
-            for contest in self._contests():
+            for contest in self._contests:
                 contest.pass_over(record.offset)
             return
-        for contest in self._models.values():
-            learned = contest.learn(example, record.offset)
-            if isinstance(example, TrainingExample):
-                self._quality.add(contest, example, learned)
-        if self._policies is not None:
-            learned = self._policies.learn(example, record.offset)
-            if isinstance(example, PolicyTransition):
-                self._rewards.add(self._policies, example, learned)
+        for contest in self._contests:
+            self._quality.add(contest, example, contest.learn(example, record.offset))
 
     async def _publish(self) -> None:
         now_s = self._clock()
@@ -232,7 +221,7 @@ class LearnWorker:
             and now_s - self._checkpointed_s >= self._settings.checkpoint_interval_s
         )
         if due or checkpoint:
-            for contest in self._contests():
+            for contest in self._contests:
                 outputs += self._crown(contest)
                 outputs += self._versions(contest, everyone=checkpoint)
         if outputs or checkpoint:
@@ -241,9 +230,7 @@ class LearnWorker:
             self._published_s = now_s
             if now_s - self._observed_s >= OBSERVE_INTERVAL_S:
                 self._observed_s = now_s
-                self._quality.publish(self._models.values())
-                if self._policies is not None:
-                    self._rewards.publish(self._policies)
+                self._quality.publish(self._contests)
 
     def _crown(self, contest: Contest[Any]) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
@@ -290,7 +277,7 @@ class LearnWorker:
         records, next_offset = list(outputs), None
         if checkpoint:
             next_offset = self._next_offset()
-            for contest in self._contests():
+            for contest in self._contests:
                 records += contest.checkpoints()
         await self._producer.send(
             [signed(record, secret) for record in records], next_offset=next_offset

@@ -15,6 +15,7 @@ from stream.kafka.clients import read_batches
 from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.kafka.transport import Records
+from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.house import House
 from stream.lead.labels import tasks_of
 from stream.lead.outputs import Output, encode_key
@@ -69,7 +70,11 @@ class ScoreWorker:
         self.partition: Partition | None = None
         self._settings = settings
         self._house = house
-        self._tasks = (*tasks_of(house), *([NEXT_ACTION] if house.logs_decisions else []))
+        self._tasks = (
+            *tasks_of(house),
+            *([NEXT_ACTION] if house.logs_decisions else []),
+            *([UPLIFT] if house.holdout_share > 0.0 else []),
+        )
         self._store = store
         self._producer = producer
         self._latest_s = latest_s

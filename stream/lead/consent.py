@@ -68,6 +68,8 @@ def stop_profiling(state: LeadState) -> None:
     """
     state.samples, state.sampled_of = [], 0
     state.open_vectors, state.transitions = {}, []
+    if state.enrolled is not None:
+        state.enrolled.drop()
     if state.purchases is not None:
         state.purchases.samples, state.purchases.sampled_of = [], 0
     state.absence_due_s = state.stage_due_s = None

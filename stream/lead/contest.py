@@ -9,8 +9,9 @@ from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
 from stream.lead.learner import Learned, Learner
 from stream.lead.outputs import Output
 from stream.lead.policy_learner import PolicyLearner
+from stream.lead.uplift_learner import UpliftLearner
 
-L = TypeVar("L", Learner, PolicyLearner)
+L = TypeVar("L", Learner, PolicyLearner, UpliftLearner)
 
 
 @dataclass(slots=True)

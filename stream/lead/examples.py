@@ -25,15 +25,19 @@ def example(
     weight: float,
     source: Source,
     house: House,
+    *,
+    is_treated: bool | None = None,
 ) -> list[Output]:
     """Return the example that a label makes of a vector; none where it is not drawn.
 
     Where negatives are many, a share of them says as much: each is drawn with the probability
     ``house.negatives_share`` and weighs its inverse (Horvitz and Thompson 1952), so that what is
     learned is the same on average. The draw is seeded by lead, task and time: a replay draws the
-    same ones.
+    same ones. Verdicts of sales and the comparison of treated with held-out leads (``is_treated``)
+    have too few for that.
     """
-    if not y and house.negatives_share < 1.0 and source != "feedback":
+    is_drawn = source != "feedback" and is_treated is None
+    if not y and house.negatives_share < 1.0 and is_drawn:
         if unit_interval(state.lead_id, task, repr(sample.at_s)) >= house.negatives_share:
             return []
         weight /= house.negatives_share
@@ -51,4 +55,6 @@ def example(
     groups = groups_of(state, house)
     if groups:
         body["groups"] = groups
+    if is_treated is not None:
+        body["is_treated"] = is_treated
     return [Output(topics.TRAINING_EXAMPLES.name, task.encode(), orjson.dumps(body), [])]

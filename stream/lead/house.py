@@ -80,6 +80,9 @@ class House:
         What can be done with leads, and what governs it.
     holdout_share
         Of leads, those that nothing is done with: the control group.
+    retest_share
+        Of leads that nurturing is found to harm, those that it goes on with, so that the finding
+        stays tested.
     exploration_ratio
         Of decisions by the rules, those that are drawn from all candidates alike.
     logs_decisions
@@ -132,6 +135,7 @@ class House:
     absence_s: float = 7 * DAY_S
     catalogue: Catalogue = field(default_factory=default_catalogue)
     holdout_share: float = 0.0
+    retest_share: float = 0.0
     exploration_ratio: float = 0.0
     logs_decisions: bool = False
     base_rate_prior: float = 0.05

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from online_models.protocols import Scorer
+from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.house import House
 from stream.lead.labels import MODEL, tasks_of
 from stream.lead.progress import Progress
@@ -44,6 +45,10 @@ class InUse:
         acting = None if version is None else self._models.acting(version)
         if version is not None and acting is not None:
             self.nurture = Nurture(self._progress.budgets, kind_of(version), version, acting)
+        if self.house.holdout_share > 0.0:  # without a control group, what was learned is stale
+            of_uplift = self._progress.versions.get(UPLIFT)
+            uplift = None if of_uplift is None else self._models.uplift(of_uplift)
+            self.nurture = self.nurture._replace(uplift=uplift)
 
     def scorer(self) -> Scorer | None:
         """Return the model version that the log says is in use."""

@@ -30,11 +30,12 @@ import math
 from online_models.laplace import expit
 from online_models.protocols import Scorer
 from stream.lead import purchases, samples
+from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.examples import Source, example
 from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.outputs import Output
-from stream.lead.samples import Sample
+from stream.lead.samples import Sample, Sampled
 from stream.lead.state import LeadState
 
 MODEL = "p_convert"
@@ -51,6 +52,9 @@ LARGEST_CORRECTED_P = 0.9
 """A correction weighs tenfold at most: one example must not move a model at will."""
 
 NOTHING_LEARNED_P = 0.5
+
+Waiting = tuple[tuple[str, Sampled, bool | None], ...]
+"""Vectors that wait for a label, with their task, and the lead's arm where it is in one."""
 
 
 def tasks_of(house: House) -> tuple[str, ...]:
@@ -87,16 +91,25 @@ def keep_sample(state: LeadState, at_s: float, p_convert: float, x: Features, ho
 def label_by_outcome(state: LeadState, result: str, at_s: float, house: House) -> list[Output]:
     """Return the examples that an outcome teaches; a win past the horizon is a negative."""
     won = result == WON
-    weight = samples.weight_of(state)
-    kept, state.samples, state.sampled_of = state.samples, [], 0
     outputs: list[Output] = []
-    for sample in kept:
-        y = won and at_s - sample.at_s <= house.horizon_s
-        if not sample.is_assumed:
-            outputs += example(state, MODEL, sample, y, at_s, weight, "outcome", house)
-        elif y:
-            correction = weight / (1.0 - min(sample.p_convert, LARGEST_CORRECTED_P))
-            outputs += example(state, MODEL, sample, y, at_s, correction, "corrected", house)
+    waiting: Waiting = ((MODEL, state, None),) if state.enrolled is None else _waiting(state)
+    for task, sampled, is_treated in waiting:
+        weight = samples.weight_of(sampled)
+        kept, sampled.samples, sampled.sampled_of = sampled.samples, [], 0
+        for sample in kept:
+            if is_treated is not None and at_s < sample.at_s:
+                continue  # what had happened before a decision, the decision did not bring about
+            y = won and at_s - sample.at_s <= house.horizon_s
+            if not sample.is_assumed:
+                outputs += example(
+                    state, task, sample, y, at_s, weight, "outcome", house, is_treated=is_treated
+                )
+            elif y:
+                correction = weight / (1.0 - min(sample.p_convert, LARGEST_CORRECTED_P))
+                outputs += example(
+                    state, task, sample, y, at_s, correction, "corrected", house,
+                    is_treated=is_treated,
+                )  # fmt: skip
     return outputs
 
 
@@ -106,13 +119,18 @@ def label_by_silence(state: LeadState, now_s: float, house: House) -> list[Outpu
     And of those that are taken for negatives ahead of it, where the house does that.
     """
     outputs: list[Output] = []
-    if _assumes(house):
-        outputs += _assume(state, now_s, house)
-    due, weight = samples.take(state, lambda sample: sample.at_s + house.horizon_s <= now_s)
-    for sample in due:
-        if not sample.is_assumed:
-            end_s = sample.at_s + house.horizon_s
-            outputs += example(state, MODEL, sample, False, end_s, weight, "silence", house)
+    waiting: Waiting = ((MODEL, state, None),) if state.enrolled is None else _waiting(state)
+    for task, sampled, is_treated in waiting:
+        if _assumes(house):
+            outputs += _assume(state, task, sampled, is_treated, now_s, house)
+        due, weight = samples.take(sampled, lambda sample: sample.at_s + house.horizon_s <= now_s)
+        for sample in due:
+            if not sample.is_assumed:
+                end_s = sample.at_s + house.horizon_s
+                outputs += example(
+                    state, task, sample, False, end_s, weight, "silence", house,
+                    is_treated=is_treated,
+                )  # fmt: skip
     return outputs
 
 
@@ -157,11 +175,13 @@ def label_by_no_purchase(state: LeadState, now_s: float, house: House) -> list[O
 
 def next_label_s(state: LeadState, house: House) -> float | None:
     """Return when the first sample's horizon ends, or it is taken for a negative."""
-    due_s = None
-    if state.samples:
-        due_s = min(s.at_s for s in state.samples) + house.horizon_s
+    due_s, kept = None, state.samples
+    if state.enrolled is not None:
+        kept = [*kept, *state.enrolled.samples]
+    if kept:
+        due_s = min(s.at_s for s in kept) + house.horizon_s
         if _assumes(house):
-            open_s = [s.at_s for s in state.samples if not s.is_assumed]
+            open_s = [s.at_s for s in kept if not s.is_assumed]
             due_s = min([due_s, *(at_s + house.fake_negative_s for at_s in open_s)])
     if state.purchases is not None and state.purchases.samples:
         bought_s = min(s.at_s for s in state.purchases.samples) + house.purchase_horizon_s
@@ -173,14 +193,30 @@ def _assumes(house: House) -> bool:
     return house.labels == "fake_negative" and house.fake_negative_s < house.horizon_s
 
 
-def _assume(state: LeadState, now_s: float, house: House) -> list[Output]:
+def _waiting(state: LeadState) -> Waiting:
+    """Return what waits for the label of ``p_convert``, of a lead that is in the comparison too."""
+    own: Waiting = ((MODEL, state, None),)
+    enrolled = state.enrolled
+    return own if enrolled is None else (*own, (UPLIFT, enrolled, enrolled.is_treated))
+
+
+def _assume(
+    state: LeadState,
+    task: str,
+    sampled: Sampled,
+    is_treated: bool | None,
+    now_s: float,
+    house: House,
+) -> list[Output]:
     outputs: list[Output] = []
-    weight = samples.weight_of(state)
-    for sample in state.samples:
+    weight = samples.weight_of(sampled)
+    for sample in sampled.samples:
         due_s = sample.at_s + house.fake_negative_s
         if not sample.is_assumed and due_s <= now_s:
             sample.assume()
-            outputs += example(state, MODEL, sample, False, due_s, weight, "assumed", house)
+            outputs += example(
+                state, task, sample, False, due_s, weight, "assumed", house, is_treated=is_treated
+            )
     return outputs
 
 

@@ -59,6 +59,7 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     for rule, at_s in other.triggered_s.items():
         state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
     _merge_transitions(state, other)
+    _merge_enrolments(state, other)
     contact_history.merge(state.contacts, other.contacts, house.catalogue)
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
     state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])
@@ -70,6 +71,13 @@ def _merge_transitions(state: LeadState, other: LeadState) -> None:
     surplus = max(0, len(every) - MAX_TRANSITIONS)
     state.transitions = every[surplus:]
     state.overflows += surplus
+
+
+def _merge_enrolments(state: LeadState, other: LeadState) -> None:
+    """Take a lead out of the comparison that was in it twice, maybe in both arms."""
+    state.enrolled = state.enrolled or other.enrolled
+    if state.enrolled is not None and (other.enrolled is not None or state.outcome == WON):
+        state.enrolled.drop()
 
 
 def _merge_purchases(state: LeadState, other: LeadState, house: House) -> None:

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from stream.lead.decay import DecayedCounts
+from stream.lead.enrolment import Enrolment
 from stream.lead.open_transition import OpenTransition
 from stream.lead.points import Ledger
 from stream.lead.purchases import Purchases
@@ -43,7 +44,8 @@ class LeadState:
     ``session_noted_s`` the last event of the newest session known to have ended, ``purchases``
     what a customer has bought. ``crm_stage_at_s`` is when the CRM last named a stage,
     ``stage_due_s`` when time alone may change it. ``transitions`` are decisions whose reward is not
-    known yet, ``contacts`` what was done with the lead, as far as it still counts to a limit, each
+    known yet, ``enrolled`` its part in the comparison of treated leads with held-out ones,
+    ``contacts`` what was done with the lead, as far as it still counts to a limit, each
     as [time, action, channel]. ``log_odds`` are those of the newest scoring, ``moved_by`` what
     moved them since a score last went out (``stream.lead.movement``). ``conversion`` is the record
     that told of it with how long each vector waited for it, so that the partition can count them
@@ -92,6 +94,7 @@ class LeadState:
     triggered_s: dict[str, float] = field(default_factory=dict)
     decisions: dict[str, list[Any]] = field(default_factory=dict)
     transitions: list[OpenTransition] = field(default_factory=list)
+    enrolled: Enrolment | None = None
     contacts: list[list[Any]] = field(default_factory=list)
     absence_due_s: float | None = None
     journey: list[list[Any]] = field(default_factory=list)
@@ -139,6 +142,8 @@ class LeadState:
             }
         if self.purchases is not None:
             document["purchases"] = self.purchases.to_json()
+        if self.enrolled is not None:
+            document["enrolled"] = self.enrolled.to_json()
         if self.unsettled is not None:
             document["unsettled"] = self.unsettled.to_json()
         return document
@@ -167,6 +172,8 @@ class LeadState:
                 task: OpenVector(Sample(*sample), mail, positive_s)
                 for task, (sample, mail, positive_s) in values.get("open_vectors", {}).items()
             }
+            if values.get("enrolled") is not None:
+                values["enrolled"] = Enrolment.from_json(values["enrolled"])
             if values.get("purchases") is not None:
                 values["purchases"] = Purchases.from_json(values["purchases"])
             state = cls(**values)

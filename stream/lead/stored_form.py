@@ -54,6 +54,8 @@ def encode_state(state: LeadState) -> bytes:
             document["samples"] = [sample.json() for sample in state.samples]
         for task, vector in state.open_vectors.items():
             document["open_vectors"][task][0] = vector.sample.json()
+        if state.enrolled is not None:
+            document["enrolled"][1] = [sample.json() for sample in state.enrolled.samples]
         if state.purchases is not None:
             document["purchases"][4] = [sample.json() for sample in state.purchases.samples]
     except TypeError as error:

@@ -58,6 +58,8 @@ StoredTransition = tuple[
     tuple[StoredFeatures, list[str], Reward, AtS] | None,
 ]
 """As ``stream.lead.open_transition.OpenTransition`` returns it."""
+StoredEnrolment = tuple[bool, Annotated[list[StoredSample], Field(max_length=1)]]
+"""As ``stream.lead.enrolment.Enrolment`` returns it."""
 StoredSpent = Annotated[list[Count], Field(min_length=3, max_length=3)]
 
 
@@ -103,6 +105,7 @@ class StoredState(TypedDict):
     triggered_s: NotRequired[dict[str, AtS]]
     decisions: NotRequired[dict[str, tuple[str, str, AtS, AtS]]]
     transitions: NotRequired[list[StoredTransition]]
+    enrolled: NotRequired[StoredEnrolment | None]
     contacts: NotRequired[list[tuple[AtS, str, str]]]
     crm_stage_at_s: NotRequired[AtS | None]
     stage_due_s: NotRequired[AtS | None]

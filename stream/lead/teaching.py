@@ -123,6 +123,8 @@ def drop_vectors(state: LeadState) -> None:
     """Let go of all that waits for a label."""
     state.samples, state.sampled_of, state.open_vectors = [], 0, {}
     state.session_noted_s = state.last_web_s
+    if state.enrolled is not None:
+        state.enrolled.drop()
     if state.purchases is not None:
         state.purchases.samples, state.purchases.sampled_of = [], 0
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from online_models.policy.in_order import InOrder
 from online_models.policy.protocol import Acting, Choice, seeded
+from online_models.uplift_effect import PredictsUplift, Uplift
 from schemas import topics
-from stream.lead import governance, transitions
+from stream.lead import governance, transitions, uplift
 from stream.lead.action import NOTHING, Candidate
 from stream.lead.actions import candidates
 from stream.lead.budgets import Budgets
@@ -36,12 +37,16 @@ class Cause(NamedTuple):
 
 
 class Nurture(NamedTuple):
-    """What decides on triggers: the policy in use, if one is, and what may still be spent."""
+    """What decides on triggers: the policy in use, if one is, and what may still be spent.
+
+    ``uplift`` tells whom nurturing would drive away, where that is being learned.
+    """
 
     budgets: Budgets
     policy: str = BY_RULES
     version: str = RULES_VERSION
     acting: Acting | None = None
+    uplift: PredictsUplift | None = None
 
 
 class Verdict(NamedTuple):
@@ -87,7 +92,8 @@ def decide(
     """Decide on one rule's trigger.
 
     A lead of the control group gets the trigger that it would have had, with nothing to do, so
-    that the two can be compared.
+    that the two can be compared. So whom nurturing would drive away (``stream.lead.uplift``) is
+    left alone in either group.
 
     Parameters
     ----------
@@ -96,8 +102,8 @@ def decide(
     now_s
         The log's time: cooldowns run in it, so that a late event cannot shorten one.
     """
-    catalogue, holds_out = house.catalogue, is_holdout(state.lead_id, house)
-    may_be, held = governance.allowed(
+    catalogue, is_held_out = house.catalogue, is_holdout(state.lead_id, house)
+    asked = (
         state,
         rule,
         candidates(state, rule, scored.score, catalogue),
@@ -107,8 +113,20 @@ def decide(
         catalogue,
         house,
         nurture.budgets,
-        "holdout" if holds_out else None,
     )
+    known: Features | None = None
+    effect: Uplift | None = None
+    is_harmed = False
+    if nurture.uplift is not None:
+        known = policy_features(state, rule, scored, x, now_s)
+        effect = nurture.uplift.predict_uplift_one(uplift.uplift_features(known))
+        is_harmed = uplift.is_harmed(effect, state.lead_id, house)
+    holds_out = is_held_out
+    if is_harmed:
+        may_be, held = governance.allowed(*asked, "do_not_disturb")
+        holds_out = is_held_out and governance.suppressed(may_be, held) is None
+    if holds_out or not is_harmed:
+        may_be, held = governance.allowed(*asked, "holdout" if holds_out else None)
     if holds_out and any(reason == "holdout" for _, reason in held):
         may_be = [c for c in may_be if c.name == NOTHING] or [catalogue.nothing]
     else:
@@ -116,7 +134,7 @@ def decide(
         if reason is not None:
             return Verdict(rule, reason, None)
     trigger_id = stable_id("nurture_triggered", cause.event_id, state.lead_id, rule)
-    known = policy_features(state, rule, scored, x, now_s)
+    known = known or policy_features(state, rule, scored, x, now_s)
     choice = _choose(trigger_id, known, may_be, house, nurture)
     chosen = next(c for c in may_be if c.name == choice.action)
     state.triggered_s[rule] = now_s
@@ -131,6 +149,11 @@ def decide(
             nurture.policy, nurture.version, holds_out, cost,
         )  # fmt: skip
         transitions.begin(state, transition)
+    if house.holdout_share > 0.0 and (holds_out or any(c.name != NOTHING for c in may_be)):
+        uplift.enrol(
+            state, known, scored.p_convert, now_s,
+            is_treated=not is_held_out, is_compared=not is_harmed,
+        )  # fmt: skip
     body: dict[str, Any] = {
         "type": "nurture_triggered",
         "trigger_id": trigger_id,
@@ -148,6 +171,7 @@ def decide(
         "policy": nurture.policy,
         "policy_version": nurture.version,
         "is_holdout": holds_out,
+        "uplift": None if effect is None else uplift.told(effect),
         "score": scored.score,
         "tier": state.tier,
         "reasons": reasons_of(scored),

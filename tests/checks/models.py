@@ -10,6 +10,7 @@ from schemas import topics
 from stream.lead.labels import tasks_of
 from stream.lead.learner import Learner, decoded
 from stream.lead.policy_learner import PolicyLearner
+from stream.lead.uplift_learner import UpliftLearner
 from stream.lead.versions import VERSION, offset_of
 from stream.models import P_CONVERT
 from stream.settings import Settings
@@ -36,13 +37,14 @@ async def check_models(settings: Settings, verdict: Verdict) -> None:
         if len(contents) > 1
     ]
     kinds = settings.kinds()
-    learners: list[Learner | PolicyLearner] = [
+    learners: list[Learner | PolicyLearner | UpliftLearner] = [
         Learner(task, kind, build_model, settings.on_drift)
         for task in tasks_of(settings.house())
         for kind in (kinds if task == P_CONVERT else kinds[:1])
     ]
     epsilon = settings.exploration_ratio
     learners += [PolicyLearner(kind, epsilon) for kind in settings.policies()]
+    learners += [UpliftLearner()] if settings.holdout_share else []
     for record in await records_of(settings, topics.TRAINING_EXAMPLES):
         example = decoded(record.value)
         for learner in learners:

@@ -16,7 +16,7 @@ from stream.offline import OfflineStream
 from stream.simulator import Simulation
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-WHERE_ASKED_FOR = {"groups"}
+WHERE_ASKED_FOR = {"groups", "is_treated"}
 """Fields that are there only where the house asks for them."""
 CLOUD_EVENTS = {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type"}
 

@@ -81,10 +81,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "nurture_triggered": DECIDED
     | {"trigger_id": "t1", "rule": "tier_rose", "expires_at": AT, "is_holdout": False}
     | {"policy": "rules", "policy_version": "1", "action": "call", "action_probability": 0.9}
-    | {"candidates": [{"action": "call", "probability": 0.9}]},
+    | {"candidates": [{"action": "call", "probability": 0.9}], "uplift": -0.02},
     "training_example": {"model": "p_convert", "p_convert": 0.11}
     | {"x": {"views_1d": 2, "industry": "software"}, "y": True, "weight": 1}
-    | {"occurred_at": AT, "labelled_at": AT},
+    | {"occurred_at": AT, "labelled_at": AT, "is_treated": False},
     "policy_transition": {"model": "next_action", "rule": "absence", "x": {"score": 0.4}}
     | {"action": "call", "action_probability": 0.9, "reward": -0.01, "is_holdout": False}
     | {"candidates": [{"action": "call", "probability": 0.9}]}

@@ -16,6 +16,7 @@ from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
+from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.outputs import rfc3339
 from stream.lead.transitions import TASK
 from stream.settings import Settings
@@ -118,6 +119,17 @@ async def learned(settings: Settings, transitions: int) -> None:
         most = max((body["examples"] for body in bodies), default=0)
 
 
+async def uplift_versions(settings: Settings) -> set[str]:
+    """Return the versions of uplift that a partition's log has taken into use."""
+    found = set()
+    for number in range(settings.partitions):
+        for record in await read_all(settings, settings.topic(topics.LEAD_EVENTS.name), number):
+            body = orjson.loads(record.value)
+            if body["type"] == "use_model" and body["model"] == UPLIFT:
+                found.add(body["version"])
+    return found
+
+
 def share_of_best(triggers: list[dict[str, Any]]) -> float:
     return sum((t["action"], t["framing"]) == BEST for t in triggers) / len(triggers)
 
@@ -184,5 +196,6 @@ async def test_what_decisions_bring_changes_what_is_decided_through_a_kill(
     assert share_of_best(acted) < 0.35
     # Six of ten choices stay uniform over three candidates, by the setting.
     assert share_of_best(chosen) > 0.5
+    assert await uplift_versions(settings), "the control group has taught nothing"
     verdict = await check(settings)
     assert verdict.faults(settings.delivery) == []

@@ -10,6 +10,7 @@ import pytest
 
 from schemas import topics
 from stream.agents import learn
+from stream.lead.contest import Contest
 from stream.lead.learner import champion_record
 from stream.lead.versions import offset_of
 from stream.models import SnapshotStore
@@ -79,6 +80,10 @@ class Kafka:
         self.store.put(record.key.decode(), record.value)
 
 
+def contest_of(worker: learn.LearnWorker) -> Contest[Any]:
+    return next(contest for contest in worker._contests if contest.name == "p_convert")
+
+
 async def learner_of(kafka: Kafka, monkeypatch: Any, **settings: Any) -> learn.LearnWorker:
     async def read_all(*_: Any) -> list[Any]:
         return []
@@ -109,7 +114,7 @@ def examples(count: int, first: int = 0) -> list[Any]:
 
 def won(worker: learn.LearnWorker, kind: str) -> None:
     """Have a challenger win, as if it had predicted better for long."""
-    challenge = worker._models["p_convert"].contestants[kind].challenge
+    challenge = contest_of(worker).contestants[kind].challenge
     for _ in range(600):
         challenge.add(1.0, 0.5)
 
@@ -142,7 +147,7 @@ async def test_a_challenger_that_won_takes_over_by_itself_and_stays(monkeypatch)
     assert champion is not None
     assert (champion.kind, champion.decided_by) == ("logistic", "rule")
     again = await learner_of(kafka, monkeypatch)
-    assert again._models["p_convert"].champion == "logistic", "after a restart too"
+    assert contest_of(again).champion == "logistic", "after a restart too"
 
 
 @pytest.mark.parametrize("settings", [{"promotion": "never"}, {}])
