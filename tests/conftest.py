@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kafka_fixture import BOOTSTRAP, best_kafka
+from prepared_process import preparer
 
 from stream.kafka.brokers.broker import Broker
 
@@ -22,6 +23,7 @@ _USED = pytest.StashKey[str]()
 def kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """Start a broker, the same for all tests: take topics and groups of your own."""
     notes = pytestconfig.stash.setdefault(_NOTES, [])
+    preparer()  # it imports while the broker starts
     with best_kafka(notes) as broker:
         pytestconfig.stash[_USED] = f"{broker.kind} {broker.version} at {broker.bootstrap}"
         yield broker

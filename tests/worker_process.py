@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from prepared_process import PreparedProcess
 
 from schemas.dead_letters import DeadLetter
 from stream.kafka.brokers.broker import Broker
@@ -51,16 +54,23 @@ def same_but(settings: Settings, **changed: object) -> Settings:
     return Settings(**{**values, **changed})
 
 
+def ran(
+    variables: Mapping[str, str], *arguments: str, timeout_s: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in an environment to its end; return how it ended and what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = PreparedProcess(list(arguments), variables, out, err)
+        try:
+            code = process.wait(timeout_s)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
+
+
 def leadstream(settings: Settings, *arguments: str, timeout_s: float = 120) -> str:
     """Run a command to its end and return what it printed; fail with its errors."""
-    done = subprocess.run(
-        [sys.executable, "-m", "stream", *arguments],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    done = ran(environment(settings), *arguments, timeout_s=timeout_s)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -72,17 +82,27 @@ def contents(settings: Settings, record: Any) -> Contents:
 
 
 class WorkerHandle:
-    """A running worker, its log and its base URL."""
+    """A running worker, its log and its base URL.
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    Parameters
+    ----------
+    is_prepared
+        Fork it from a process that has imported leadstream; false starts it from nothing.
+    """
+
+    def __init__(self, settings: Settings, log: Path, *, is_prepared: bool = True) -> None:
         self.log = log
+        self.process: PreparedProcess | subprocess.Popen[bytes]
         with log.open("wb") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "stream", "worker"],
-                env=environment(settings),
-                stderr=file,
-                stdout=file,
-            )
+            if is_prepared:
+                self.process = PreparedProcess(["worker"], environment(settings), log, log)
+            else:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "stream", "worker"],
+                    env=environment(settings),
+                    stderr=file,
+                    stdout=file,
+                )
 
     def wait_until_up(self) -> str:
         """Return the worker's base URL once it says that it is up."""

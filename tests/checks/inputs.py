@@ -1,13 +1,13 @@
 """Each input is in the log as routing says, or a dead letter says why not."""
 
 from collections import defaultdict
+from itertools import groupby
 from typing import Any
 
 import orjson
 
 from checks.verdict import Verdict, records_of, short
 from schemas import topics
-from stream.kafka.clients import read_all
 from stream.lead.outputs import Origin
 from stream.lead.routing import PART_HEADER, SOURCE_HEADER, Router
 from stream.settings import Settings
@@ -61,7 +61,8 @@ async def check_inputs(settings: Settings, verdict: Verdict) -> None:
 async def _logged(settings: Settings, verdict: Verdict) -> dict[str, dict[int, Any]]:
     """Return source -> part -> key and value; what the fold will pass over unseen is lost."""
     logged: dict[str, dict[int, Any]] = defaultdict(dict)
-    for record in await records_of(settings, topics.LEAD_EVENTS):
+    records = await records_of(settings, topics.LEAD_EVENTS)
+    for record in records:
         source = dict(record.headers).get(SOURCE_HEADER, b"").decode()
         if not source:
             continue
@@ -70,16 +71,16 @@ async def _logged(settings: Settings, verdict: Verdict) -> dict[str, dict[int, A
             verdict.repeated_in_log += 1
         else:
             logged[source][part] = record.key, record.value
-    await _check_order(settings, verdict)
+    _check_order(records, verdict)
     return logged
 
 
-async def _check_order(settings: Settings, verdict: Verdict) -> None:
+def _check_order(logged: list[Any], verdict: Verdict) -> None:
     """Find what the fold takes for a repeat, since it is not after the last of its source."""
-    for number in range(settings.partitions):
+    for number, records in groupby(logged, key=lambda record: record.partition):
         last: dict[str, tuple[int, int]] = {}
         seen: set[tuple[str, tuple[int, int]]] = set()
-        for record in await read_all(settings, settings.topic(topics.LEAD_EVENTS.name), number):
+        for record in records:
             where = dict(record.headers).get(SOURCE_HEADER)
             if where is None:
                 continue

@@ -1,5 +1,6 @@
 """What a check finds, and how it reads."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,10 +35,12 @@ class Verdict:
 
 async def records_of(settings: Settings, topic: topics.Topic) -> list[Any]:
     """Return all committed records of a topic, by partition and offset."""
-    found: list[Any] = []
-    for number in range(topic.partitions or settings.partitions):
-        found += await read_all(settings, settings.topic(topic.name), number)
-    return found
+    name = settings.topic(topic.name)
+    # At once: most of a short reading is waiting for answers.
+    partitions = await asyncio.gather(
+        *(read_all(settings, name, n) for n in range(topic.partitions or settings.partitions))
+    )
+    return [record for partition in partitions for record in partition]
 
 
 def short(content: Any) -> str:

@@ -83,7 +83,9 @@ class Crew:
 
     def add(self) -> Member:
         """Start a worker."""
-        handle = WorkerHandle(self._settings, self._folder / f"worker-{self._started:03}.log")
+        log = self._folder / f"worker-{self._started:03}.log"
+        # From nothing: how long a start takes is a part of what a campaign shows.
+        handle = WorkerHandle(self._settings, log, is_prepared=False)
         member = Member(self._started, handle)
         self._started += 1
         self.members.append(member)

@@ -13,7 +13,7 @@ import orjson
 import pytest
 import typer
 from typer.testing import CliRunner
-from worker_process import contents, environment, leadstream, own_settings, workers
+from worker_process import contents, environment, leadstream, own_settings, ran, workers
 
 from schemas import topics
 from stream.cli.main import app
@@ -38,12 +38,22 @@ event = "form_fill"
 """
 
 
-def run(*arguments: str, timeout_s: float = 90, **env: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with these settings on top of none."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("LEADSTREAM_")}
+    return ran({**without_settings(), **env}, *arguments, timeout_s=90)
+
+
+def without_settings() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("LEADSTREAM_")}
+
+
+def run_from_nothing(
+    *arguments: str, timeout_s: float = 90, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it as it is run from a shell, which imports everything: that must be silent too."""
     return subprocess.run(
         [sys.executable, "-m", "stream", *arguments],
-        env={**clean, **env},
+        env={**without_settings(), **env},
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -64,7 +74,7 @@ def event_file(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(180)
 def test_the_demo_ends_with_one_json_object() -> None:
-    done = run("demo", "--events", "1500", "--json", timeout_s=150)
+    done = run_from_nothing("demo", "--events", "1500", "--json", timeout_s=150)
     assert done.returncode == 0, done.stderr
     summary = orjson.loads(done.stdout)
     assert summary["events"] == 1_500
@@ -102,7 +112,7 @@ async def test_a_replayed_file_ends_in_scores_and_dead_letters(
 
 
 def test_an_evaluation_reports_in_json(event_file: Path) -> None:
-    done = run("evaluate", str(event_file), "--json")
+    done = run_from_nothing("evaluate", str(event_file), "--json")
     assert done.returncode == 0, done.stderr
     report = orjson.loads(done.stdout)
     assert report["events"] == 800
@@ -148,7 +158,7 @@ def test_settings_mask_secrets_and_name_what_was_set() -> None:
 
 
 def test_a_refused_setting_is_named_in_one_line_and_a_secret_is_not_shown() -> None:
-    done = run("settings", LEADSTREAM_EMAIL_KEY="short")
+    done = run_from_nothing("settings", LEADSTREAM_EMAIL_KEY="short")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "LEADSTREAM_EMAIL_KEY" in line

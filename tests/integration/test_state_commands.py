@@ -1,15 +1,21 @@
 """Stored states: broken records are refused and rebuilt, old ones carried over, leads spread."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
 import orjson
 import pytest
-from worker_process import WorkerHandle, environment, feed, leadstream, own_settings, workers
+from worker_process import (
+    WorkerHandle,
+    environment,
+    feed,
+    leadstream,
+    own_settings,
+    ran,
+    workers,
+)
 
 from schemas import topics
 from stream.cli.run import SIMULATION_START
@@ -72,14 +78,7 @@ async def _write_rows(settings: Settings, rows: Iterable[tuple[int, bytes, bytes
 
 
 def _refused(settings: Settings, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "stream", *arguments],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = ran(environment(settings), *arguments, timeout_s=60)
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
     return done.stderr + done.stdout
