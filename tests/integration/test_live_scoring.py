@@ -47,8 +47,8 @@ WHERE_THERE_IS_MORE_TO_TELL = {
     "leadstream_uplift_ratio",
     *(f.name for f in REGISTRY.collect() if f.name.startswith(GROUPS)),
 }
-"""Metrics without samples until there are thousands of examples, verdicts, groups, policies, or a control
-group."""
+"""Metrics without samples until there are thousands of examples, verdicts, groups, policies, or
+a control group."""
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(120)]
 
 Sending = tuple[topics.Topic, bytes | None, bytes]
