@@ -44,7 +44,7 @@ def test_the_oracle_beats_the_trained_and_those_and_tuned_rules_beat_chance():
     for name, policy in (
         ("oracle", OraclePolicy(WORLD)),
         ("rules", rules),
-        ("trained", TrainedPolicy(trained_policy(WORLD, leads=4_000, rounds=2))),
+        ("trained", TrainedPolicy(trained_policy(WORLD, leads=2_000, rounds=2))),
         ("random", RandomPolicy()),
     ):
         results = evaluate_policy(policy, WORLD, seeds=range(101, 106), **budget)
