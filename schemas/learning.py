@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.base import Identifier, Message, Probability, Timestamp
 from schemas.events import JsonObject
-from schemas.triggers import Candidate
+from schemas.triggers import Candidate, Shadow
 
 FeatureValue = float | str
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -59,6 +59,7 @@ class PolicyTransition(Message):
     Whose it is is not said. ``model`` is the task, ``next_action``. ``reward`` is what the lead
     earned within the reward's horizon, discounted; ``rewarded_at`` is when that was known.
     ``is_holdout`` decisions were not the policy's: the lead is in the control group.
+    ``shadow`` is what another policy would have done.
     """
 
     type: Literal["policy_transition"] = "policy_transition"
@@ -73,6 +74,7 @@ class PolicyTransition(Message):
     is_holdout: bool
     policy: str
     policy_version: str
+    shadow: Shadow | None = None
     occurred_at: Timestamp
     rewarded_at: Timestamp
 

@@ -15,6 +15,15 @@ class Candidate(Message):
     probability: Probability
 
 
+class Shadow(Message):
+    """What a policy would have done that is tried in shadow: it was asked, and nothing followed."""
+
+    policy: str
+    policy_version: str
+    action: str
+    candidates: tuple[Candidate, ...]
+
+
 class NurtureTriggered(Message):
     """A rule fired and the policy chose an action; act before ``expires_at``.
 
@@ -38,6 +47,7 @@ class NurtureTriggered(Message):
     candidates: tuple[Candidate, ...]
     policy: str
     policy_version: str
+    shadow: Shadow | None = None
     is_holdout: bool
     uplift: Annotated[float, Field(ge=-1, le=1)] | None = None
     score: Score

@@ -165,7 +165,8 @@ TRANSITIONS_LEARNED = Counter(
 )
 MEAN_REWARD = Gauge(
     "leadstream_mean_reward",
-    "Mean reward of the newest decisions, of leads acted upon and left alone.",
+    "Mean reward of the newest decisions, of leads acted upon and left alone; what a policy in "
+    "shadow would have earned.",
     ("model", "group"),
     registry=REGISTRY,
 )

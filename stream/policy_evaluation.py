@@ -61,11 +61,12 @@ def evaluate_policies(
     -------
     dict
         Plain JSON. ``policies``: by kind what ``evaluate_policy`` says, and ``is_better`` (than
-        what the log's own policies earned), or ``error``. ``holdout``: mean rewards of ``holdout``
-        and ``others``, and the ``difference``, each with its 95 % interval; or None. Counts:
-        ``decisions``, ``learned``, ``evaluated``, and of the second half ``without_choice`` and
-        ``unexplored``. ``logged_by``: who took the decisions. ``warnings``, and ``text``: all
-        that in sentences.
+        what the log's own policies earned), or ``error``; and ``KIND in shadow`` where the log says
+        what a policy would have done (``LEADSTREAM_POLICY_MODE``). ``holdout``: mean rewards of
+        ``holdout`` and ``others``, and the ``difference``, each with its 95 % interval; or None.
+        Counts: ``decisions``, ``learned``, ``evaluated``, and of the second half
+        ``without_choice`` and ``unexplored``. ``logged_by``: who took the decisions.
+        ``warnings``, and ``text``: all that in sentences.
 
     Raises
     ------
@@ -100,7 +101,8 @@ def evaluate_policies(
         "policies": {
             kind: _evaluated(kind, learned, explored, exploration_ratio, seed)
             for kind in (kinds if fault is None else ())
-        },
+        }
+        | _shadows(explored, seed),
         "holdout": holdout,
         "warnings": warnings,
     }
@@ -148,6 +150,29 @@ def _evaluated(
     report = evaluate_policy(
         map(_logged, explored), lambda decision: _probabilities(policy, decision), seed=seed
     )
+    return {**report, "is_better": is_better(report, report["logged"]["value"])}
+
+
+def _shadows(explored: Sequence[PolicyTransition], seed: int) -> dict[str, Any]:
+    """Evaluate what was written down in shadow: the versions as they were, nothing learned anew."""
+    by_kind: dict[str, list[PolicyTransition]] = {}
+    for one in explored:
+        if one.shadow is not None:
+            by_kind.setdefault(one.shadow.policy, []).append(one)
+    return {
+        f"{kind} in shadow": _shadow(found, seed)
+        for kind, found in by_kind.items()
+        if len(found) >= FEWEST
+    }
+
+
+def _shadow(found: Sequence[PolicyTransition], seed: int) -> dict[str, Any]:
+    chances = iter(
+        {c.action: c.probability for c in one.shadow.candidates} if one.shadow else {}
+        for one in found
+    )
+    # Each decision is asked about once, in their order.
+    report = evaluate_policy(map(_logged, found), lambda _: next(chances), seed=seed)
     return {**report, "is_better": is_better(report, report["logged"]["value"])}
 
 

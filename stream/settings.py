@@ -18,6 +18,7 @@ from stream.lead.house import (
     UNKNOWN_COUNTRY,
     House,
     Labels,
+    PolicyMode,
     country_code,
 )
 from stream.lead.labels import MODEL, TASKS
@@ -226,6 +227,11 @@ class Settings(BaseSettings):
     policy_challengers: PolicyKinds = Field(
         "",
         description="Policies that learn beside it from the same decisions, with commas.",
+    )
+    policy_mode: PolicyMode = Field(
+        "serve",
+        description="serve: the champion among policies chooses. shadow: rules choose, triggers "
+        "say what the champion would have done. learn: rules choose, policies only learn.",
     )
     exploration_ratio: Rate = Field(
         0.1,
@@ -570,6 +576,7 @@ class Settings(BaseSettings):
             duplicate_window_s=self.duplicate_window_s,
             absence_s=self.absence_s,
             catalogue=self.catalogue(),
+            policy_mode=self.policy_mode,
             holdout_share=self.holdout_share,
             retest_share=self.exploration_ratio,
             exploration_ratio=self.exploration_ratio if self.policies() else 0.0,

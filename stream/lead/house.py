@@ -15,6 +15,9 @@ DAY_S = limits.DAY_S
 Labels = Literal["wait", "fake_negative"]
 """How labels that come late are dealt with (``stream.lead.labels``)."""
 
+PolicyMode = Literal["serve", "shadow", "learn"]
+"""What policies may do: choose, say beside the rules what they would choose, or only learn."""
+
 # Where the law asks for a yes before marketing: the EU, the EEA, the United Kingdom, Switzerland.
 OPT_IN_COUNTRIES = (
     "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR",
@@ -78,6 +81,9 @@ class House:
         Silence after which the absence rule fires.
     catalogue
         What can be done with leads, and what governs it.
+    policy_mode
+        ``serve``: the policy in use chooses. ``shadow``: rules choose, and its choice is written
+        beside theirs. ``learn``: rules choose.
     holdout_share
         Of leads, those that nothing is done with: the control group.
     retest_share
@@ -134,6 +140,7 @@ class House:
     duplicate_window_s: float = DAY_S
     absence_s: float = 7 * DAY_S
     catalogue: Catalogue = field(default_factory=default_catalogue)
+    policy_mode: PolicyMode = "serve"
     holdout_share: float = 0.0
     retest_share: float = 0.0
     exploration_ratio: float = 0.0

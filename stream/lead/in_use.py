@@ -11,7 +11,7 @@ from stream.lead.progress import Progress
 from stream.lead.records import Models
 from stream.lead.state import LeadState
 from stream.lead.transitions import TASK as NEXT_ACTION
-from stream.lead.triggers import Nurture
+from stream.lead.triggers import Chooser, Nurture
 from stream.lead.versions import kind_of
 
 
@@ -41,14 +41,22 @@ class InUse:
         if fake_negative_s != self.house.fake_negative_s:
             self.house = replace(self._written, fake_negative_s=fake_negative_s)
         self.nurture = Nurture(self._progress.budgets)
-        version = self._progress.versions.get(NEXT_ACTION)
-        acting = None if version is None else self._models.acting(version)
-        if version is not None and acting is not None:
-            self.nurture = Nurture(self._progress.budgets, kind_of(version), version, acting)
+        chooser = self._chooser()
+        if chooser is not None and self.house.policy_mode == "serve":
+            self.nurture = Nurture(self._progress.budgets, chooser)
+        elif chooser is not None and self.house.policy_mode == "shadow":
+            self.nurture = Nurture(self._progress.budgets, shadow=chooser)
         if self.house.holdout_share > 0.0:  # without a control group, what was learned is stale
             of_uplift = self._progress.versions.get(UPLIFT)
             uplift = None if of_uplift is None else self._models.uplift(of_uplift)
             self.nurture = self.nurture._replace(uplift=uplift)
+
+    def _chooser(self) -> Chooser | None:
+        version = self._progress.versions.get(NEXT_ACTION)
+        acting = None if version is None else self._models.acting(version)
+        if version is None or acting is None:
+            return None
+        return Chooser(kind_of(version), version, acting)
 
     def scorer(self) -> Scorer | None:
         """Return the model version that the log says is in use."""

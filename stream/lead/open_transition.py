@@ -10,7 +10,8 @@ class OpenTransition:
 
     ``candidates`` hold what could have been chosen and how probable it was. ``cost`` is what doing
     it cost and ``earned`` what the lead did since, both as rewards. ``next`` is the lead's next
-    decision: its features, its candidates, the reward by then, and when it was.
+    decision: its features, its candidates, the reward by then, and when it was. ``shadow`` is what
+    a policy would have done that did not serve.
     """
 
     trigger_id: str
@@ -25,6 +26,7 @@ class OpenTransition:
     cost: float
     earned: float | None = None
     next: list[Any] | None = None
+    shadow: dict[str, Any] | None = None
 
     def row(self) -> list[Any]:
         """Return it as plain JSON, which ``OpenTransition(*row)`` reads."""

@@ -105,6 +105,7 @@ def _taught(transition: OpenTransition, closed_s: float | None, horizon_s: float
         "is_holdout": transition.is_holdout,
         "policy": transition.policy,
         "policy_version": transition.version,
+        "shadow": transition.shadow,
         "occurred_at": rfc3339(transition.at_s),
         "rewarded_at": rfc3339(transition.at_s + horizon_s if closed_s is None else closed_s),
     }

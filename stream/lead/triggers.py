@@ -36,16 +36,28 @@ class Cause(NamedTuple):
     at_s: float
 
 
-class Nurture(NamedTuple):
-    """What decides on triggers: the policy in use, if one is, and what may still be spent.
+class Chooser(NamedTuple):
+    """A version of a policy, and what acts by it."""
 
-    ``uplift`` tells whom nurturing would drive away, where that is being learned.
+    policy: str
+    version: str
+    acting: Acting
+
+    def choose(self, trigger_id: str, known: Features, may_be: Sequence[Candidate]) -> Choice:
+        """Choose one of the candidates; chance comes from the trigger's id."""
+        return self.acting.act(known, [one.name for one in may_be], seeded(trigger_id))
+
+
+class Nurture(NamedTuple):
+    """What decides on triggers: the policy that serves, if one does, and what may still be spent.
+
+    ``shadow`` is asked what it would do, and that is written down. ``uplift`` tells whom nurturing
+    would drive away, where that is being learned.
     """
 
     budgets: Budgets
-    policy: str = BY_RULES
-    version: str = RULES_VERSION
-    acting: Acting | None = None
+    serving: Chooser | None = None
+    shadow: Chooser | None = None
     uplift: PredictsUplift | None = None
 
 
@@ -135,7 +147,11 @@ def decide(
             return Verdict(rule, reason, None)
     trigger_id = stable_id("nurture_triggered", cause.event_id, state.lead_id, rule)
     known = known or policy_features(state, rule, scored, x, now_s)
-    choice = _choose(trigger_id, known, may_be, house, nurture)
+    serving = nurture.serving or _by_rules(house)
+    choice = serving.choose(trigger_id, known, may_be)
+    shadow: dict[str, Any] | None = None
+    if nurture.shadow is not None and not holds_out:
+        shadow = _told(nurture.shadow, nurture.shadow.choose(trigger_id, known, may_be))
     chosen = next(c for c in may_be if c.name == choice.action)
     state.triggered_s[rule] = now_s
     governance.take(chosen, state.contacts, now_s, catalogue, nurture.budgets)
@@ -146,7 +162,7 @@ def decide(
         cost = catalogue.rewards.cost(action)
         transition = OpenTransition(
             trigger_id, now_s, rule, known, choice.action, dict(choice.probabilities),
-            nurture.policy, nurture.version, holds_out, cost,
+            serving.policy, serving.version, holds_out, cost, shadow=shadow,
         )  # fmt: skip
         transitions.begin(state, transition)
     if house.holdout_share > 0.0 and (holds_out or any(c.name != NOTHING for c in may_be)):
@@ -164,12 +180,10 @@ def decide(
         "framing": chosen.framing,
         "text": action.text(chosen.framing, _locale(state)),
         "action_probability": choice.action_probability,
-        "candidates": [
-            {"action": name, "probability": p}
-            for name, p in sorted(choice.probabilities.items(), key=lambda item: -item[1])
-        ],
-        "policy": nurture.policy,
-        "policy_version": nurture.version,
+        "candidates": _likeliest_first(choice),
+        "policy": serving.policy,
+        "policy_version": serving.version,
+        "shadow": shadow,
         "is_holdout": holds_out,
         "uplift": None if effect is None else uplift.told(effect),
         "score": scored.score,
@@ -183,12 +197,24 @@ def decide(
     return Verdict(rule, None, output)
 
 
-def _choose(
-    trigger_id: str, known: Features, may_be: Sequence[Candidate], house: House, nurture: Nurture
-) -> Choice:
-    names = [candidate.name for candidate in may_be]
-    acting = nurture.acting or InOrder(house.exploration_ratio)
-    return acting.act(known, names, seeded(trigger_id))
+def _by_rules(house: House) -> Chooser:
+    return Chooser(BY_RULES, RULES_VERSION, InOrder(house.exploration_ratio))
+
+
+def _told(shadow: Chooser, choice: Choice) -> dict[str, Any]:
+    return {
+        "policy": shadow.policy,
+        "policy_version": shadow.version,
+        "action": choice.action,
+        "candidates": _likeliest_first(choice),
+    }
+
+
+def _likeliest_first(choice: Choice) -> list[dict[str, Any]]:
+    return [
+        {"action": name, "probability": p}
+        for name, p in sorted(choice.probabilities.items(), key=lambda item: -item[1])
+    ]
 
 
 def _locale(state: LeadState) -> str | None:

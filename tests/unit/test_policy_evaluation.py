@@ -219,3 +219,14 @@ def test_features_of_any_size_and_sort_leave_the_report_finite():
     report = evaluate_policies(log_of(lines))
     assert all(one["value"] is not None for one in report["policies"].values())
     assert orjson.loads(orjson.dumps(report)) == report
+
+
+def test_what_was_written_down_in_shadow_is_evaluated_as_it_was():
+    calls = [{"action": "call", "probability": 0.9}, {"action": "content", "probability": 0.1}]
+    told = {"policy": "dqn", "policy_version": "dqn-7", "action": "call", "candidates": calls}
+    lines = [orjson.dumps(orjson.loads(line) | {"shadow": told}) for line in decisions(1_500)]
+    report = evaluate_policies(log_of(lines), kinds=["rules"])
+    one = report["policies"]["dqn in shadow"]
+    assert one["low"] < 0.9 * 0.6 + 0.1 * 0.2 < one["high"]
+    assert one["is_better"]
+    assert "dqn in shadow" not in evaluate_policies(log_of(decisions()), ["rules"])["policies"]

@@ -83,6 +83,20 @@ def serve(stream: LeadStream, learner: PolicyLearner) -> None:
     stream.append(0, None, orjson.dumps(body), [])
 
 
+def best_policy() -> PolicyLearner:
+    """Return one that has learned to put a loss before leads."""
+    learner = PolicyLearner("gaussian_thompson", 0.1)
+    stream = LeadStream(house=LEARNS)
+    for n in range(200):
+        body = ask(stream, lead_id=f"L{n}")
+        if body["framing"] == "loss":
+            stream.send(event("outcome", f"o{n}", 60.0, lead_id=f"L{n}"))
+    stream.tick(11 * DAY_S)
+    for n, example in enumerate(taught(stream)):
+        learner.learn(example, n)
+    return learner
+
+
 def test_the_rules_take_what_stands_first_and_now_and_then_anything():
     stream = LeadStream(house=LEARNS)
     chosen: Counter[str] = Counter()
@@ -211,14 +225,7 @@ def test_the_control_group_is_left_alone_and_counted():
 
 def test_a_served_policy_decides_and_signs_for_it_and_may_be_taken_back():
     stream = LeadStream(house=LEARNS)
-    for n in range(200):
-        body = ask(stream, lead_id=f"L{n}")
-        if body["framing"] == "loss":
-            stream.send(event("outcome", f"o{n}", 60.0, lead_id=f"L{n}"))
-    stream.tick(11 * DAY_S)
-    learner = PolicyLearner("gaussian_thompson", 0.1)
-    for n, example in enumerate(taught(stream)):
-        learner.learn(example, n)
+    learner = best_policy()
     serve(stream, learner)
     bodies = [ask(stream, lead_id=f"M{n}", after_s=12 * DAY_S) for n in range(50)]
     assert {b["policy_version"] for b in bodies} == {learner.version}
@@ -227,6 +234,38 @@ def test_a_served_policy_decides_and_signs_for_it_and_may_be_taken_back():
     assert all(b["candidates"][0]["action"] == "mail:loss" for b in bodies)
     serve(stream, PolicyLearner("rules", 0.2))
     assert ask(stream, lead_id="N", after_s=13 * DAY_S)["policy"] == "rules"
+
+
+def test_in_shadow_the_rules_choose_and_what_the_policy_would_have_done_is_kept_with_it():
+    learner = best_policy()
+    shadow, alone = (LeadStream(house=replace(LEARNS, policy_mode=m)) for m in ("shadow", "learn"))
+    for stream in (shadow, alone):
+        serve(stream, learner)
+    for n in range(60):
+        body, same = ask(shadow, lead_id=f"L{n}"), ask(alone, lead_id=f"L{n}")
+        assert body | {"shadow": None} == same
+        told = body["shadow"]
+        assert (told["policy"], told["policy_version"]) == (learner.kind, learner.version)
+        assert told["candidates"][0]["action"] == "mail:loss"
+    shadow.restart()
+    for n in range(60):
+        shadow.send(event("outcome", f"o{n}", 60.0, lead_id=f"L{n}"))
+    for example in taught(shadow):
+        assert (example.policy, example.policy_version) == ("rules", "1")
+        assert example.shadow is not None
+        assert example.shadow.policy_version == learner.version
+        assert {c.action for c in example.shadow.candidates} == set(CHOICES)
+    assert len(taught(shadow)) == 60
+
+
+def test_in_shadow_the_control_group_is_asked_nothing():
+    stream = LeadStream(house=replace(LEARNS, policy_mode="shadow", holdout_share=0.5))
+    serve(stream, best_policy())
+    bodies = [ask(stream, lead_id=f"L{n}") for n in range(40)]
+    assert {(b["is_holdout"], b["shadow"] is None) for b in bodies} == {
+        (True, True),
+        (False, False),
+    }
 
 
 def test_texts_are_in_the_leads_language():
