@@ -23,7 +23,15 @@ from stream.lead.policy_learner import acting_of
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.versions import VERSION, kind_of, offset_of
 
-__all__ = ["NEXT_ACTION", "P_CONVERT", "UPLIFT", "SnapshotStore", "count_refused"]
+__all__ = [
+    "ACTING_KIND",
+    "NEXT_ACTION",
+    "P_CONVERT",
+    "SIMULATED",
+    "UPLIFT",
+    "SnapshotStore",
+    "count_refused",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +39,10 @@ SNAPSHOT_KEY = re.compile(
     rf"[a-z0-9_]{{1,64}}/(?:serving|pin|champion|{VERSION.pattern})", re.ASCII
 )
 _ROLES = frozenset({"serving", "pin"})
+SIMULATED = "dqn_simulated"
+"""The kind of policies that were trained in simulation: no learner has it."""
+ACTING_KIND = "dqn"
+"""What acts for it."""
 
 
 def count_refused(key: str, reason: str, remedy: str) -> None:
@@ -194,7 +206,8 @@ def _build(model: str, version: str, value: bytes) -> Scorer | Acting | Predicts
             count_refused(key, "malformed", "its record and its state name different libraries")
             return None
         if model == NEXT_ACTION:
-            return acting_of(kind_of(version), document.state)
+            kind = kind_of(version)
+            return acting_of(ACTING_KIND if kind == SIMULATED else kind, document.state)
         if model == UPLIFT:
             return ServedSLearner.restore(document.state)
         return build_scorer(model, version, document.state, fact_of)

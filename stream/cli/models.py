@@ -1,6 +1,7 @@
 """Commands about models: versions, who serves, going back."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
@@ -15,7 +16,7 @@ from stream.lead.learner import champion_record, serving_record
 from stream.lead.outputs import Output
 from stream.lead.signature import signed
 from stream.lead.versions import kind_of
-from stream.models import SnapshotStore
+from stream.models import SIMULATED, SnapshotStore
 from stream.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -41,7 +42,7 @@ def list_models(context: typer.Context, json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    store = asyncio.run(_store(Settings()))
+    store = asyncio.run(read_store(Settings()))
     rows = [
         {
             "model": model,
@@ -87,7 +88,13 @@ def promote(
     Example: leadstream models promote p_convert logistic
     """
     settings = Settings()
-    store = asyncio.run(_store(settings))
+    store = asyncio.run(read_store(settings))
+    if kind == SIMULATED:  # a champion learns, and the learner would take its place at once
+        version = next(iter(store.versions(name, kind)[-1:]), "VERSION")
+        raise typer.BadParameter(
+            f"{kind} was trained in simulation and does not go on learning: let it serve with "
+            f"`leadstream models rollback {name} {version}`"
+        )
     usable = [v for v in store.versions(name, kind) if store.has(name, v)]
     if not usable:
         kinds = sorted({kind_of(v) for v in store.versions(name)})
@@ -96,7 +103,7 @@ def promote(
             f"model {name!r} has no version by {kind!r}, {some}; challengers publish one every "
             f"{settings.checkpoint_interval_s:g} s (LEADSTREAM_CHALLENGERS)"
         )
-    asyncio.run(_write(settings, [champion_record(name, kind, "command")]))
+    asyncio.run(write_records(settings, [champion_record(name, kind, "command")]))
     typer.echo(f"{name} comes from {kind} now, at first from version {usable[-1]}")
     if store.pinned(name) is not None:
         typer.echo(f"but version {store.pinned(name)} is pinned: leadstream models release {name}")
@@ -114,7 +121,7 @@ def rollback(
     Example: leadstream models rollback p_convert bayesian_logistic-1200
     """
     settings = Settings()
-    store = asyncio.run(_store(settings))
+    store = asyncio.run(read_store(settings))
     kept = [v for v in store.versions(name) if store.has(name, v)]
     if version is None:
         serving = store.serving(name)
@@ -126,7 +133,7 @@ def rollback(
         raise typer.BadParameter(
             f"model {name!r} has no version {version or 'to go back to'}; kept: {some}"
         )
-    asyncio.run(_write(settings, [serving_record(name, "pin", version)]))
+    asyncio.run(write_records(settings, [serving_record(name, "pin", version)]))
     typer.echo(f"{name} is pinned to version {version}")
 
 
@@ -137,23 +144,25 @@ def release(name: Name) -> None:
     Example: leadstream models release p_convert
     """
     settings = Settings()
-    store = asyncio.run(_store(settings))
+    store = asyncio.run(read_store(settings))
     pin = serving_record(name, "pin", "")
     records = [Output(pin.topic, pin.key, None, [])]
     champion = store.champion(name)
     if champion is not None:
         records.append(champion_record(name, champion.kind, "rule"))
-    asyncio.run(_write(settings, records))
+    asyncio.run(write_records(settings, records))
     typer.echo(f"{name} serves its newest version again")
 
 
-async def _store(settings: Settings) -> SnapshotStore:
+async def read_store(settings: Settings) -> SnapshotStore:
+    """Return all versions that are kept."""
     store = SnapshotStore()
     await read_snapshots(settings, store)
     return store
 
 
-async def _write(settings: Settings, records: list[Output]) -> None:
+async def write_records(settings: Settings, records: Sequence[Output]) -> None:
+    """Sign records of models, and write them into their topics."""
     secret = settings.snapshot_key.get_secret_value().encode()
     producer = new_producer(settings)
     await producer.start()

@@ -12,6 +12,7 @@ from rich.console import Console
 from online_models.policy.catalogue import KINDS
 from schemas import topics
 from stream.causes import causes as compare_causes
+from stream.cli import simulated_policies
 from stream.cli.policy_tables import print_policies
 from stream.event_files import read_lines
 from stream.kafka.clients import read_batches
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(causes)
     app.command()(refit)
+    simulated_policies.register(policy_app)
     app.add_typer(policy_app, name="policy")
 
 
