@@ -7,7 +7,7 @@ ones for all cells; every twentieth more they are searched to the end. So they a
 all customers, whatever the order in which they bought, but for what steps leave.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Annotated, Any, Self
 
@@ -143,6 +143,44 @@ class LifetimeValueModel:
         history.age_days(today)
         self._add(history, today)
         self._learn(history.purchases)
+
+    def change(
+        self, before: Sequence[PurchaseHistory], after: PurchaseHistory | None, today: int
+    ) -> int:
+        """Learn that histories became another one: by a purchase, or since customers are one.
+
+        Parameters
+        ----------
+        before
+            Histories that are no more; those that were never learned are passed over.
+        after
+            What is there instead; None for a customer who was forgotten.
+        today
+            The present day; purchases in ``after`` may not be later.
+
+        Returns
+        -------
+        unknown
+            How many of those before had not been learned.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of its range, or a purchase is after today. Nothing is changed then.
+        """
+        check_whole("today", today, -LARGEST_DAY, LARGEST_DAY)
+        if after is not None:
+            after.age_days(today)
+        unknown = 0
+        for history in before:
+            try:
+                self.forget_one(history)
+            except ValueError:
+                unknown += 1
+        if after is not None:
+            self._add(after, today)
+        self._learn(1)
+        return unknown
 
     def forget_one(self, history: PurchaseHistory) -> None:
         """Take a customer out; the next fit is as if it had never been.

@@ -101,6 +101,34 @@ class PurchaseHistory:
             self.spend_minor + spend_minor,
         )
 
+    def merged(self, other: "PurchaseHistory") -> "PurchaseHistory":
+        """Return the history of two customers who are one.
+
+        Which of their days were the same is not kept: only the first and the last are compared.
+
+        Raises
+        ------
+        ValueError
+            If they spent too much together.
+
+        Examples
+        --------
+        >>> PurchaseHistory(1, 3, 3, 900).merged(PurchaseHistory(2, 3, 9, 500))
+        PurchaseHistory(purchases=2, first_day=3, last_day=9, spend_minor=1400)
+        """
+        first_day, last_day = (
+            min(self.first_day, other.first_day),
+            max(self.last_day, other.last_day),
+        )
+        mine, theirs = ({h.first_day, h.last_day} for h in (self, other))
+        purchases = self.purchases + other.purchases - len(mine & theirs)
+        return PurchaseHistory(
+            min(purchases, last_day - first_day + 1),
+            first_day,
+            last_day,
+            self.spend_minor + other.spend_minor,
+        )
+
 
 def check_whole(name: str, value: int, least: int, most: int) -> None:
     """Refuse a number that is not whole, or out of its range.

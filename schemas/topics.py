@@ -17,6 +17,7 @@ from schemas import (
     forms,
     learning,
     log,
+    milestones,
     scores,
     triggers,
     web,
@@ -185,9 +186,10 @@ NURTURE_TRIGGERS = Topic(
 TRAINING_EXAMPLES = Topic(
     "training-examples",
     "model name",
-    (learning.TrainingExample, learning.PolicyTransition),
+    (learning.TrainingExample, learning.PolicyTransition, *milestones.MILESTONES),
     "internal",
-    "Scored vectors with the labels that came later; decisions with what came of them.",
+    "Scored vectors with the labels that came later; decisions with what came of them; milestones "
+    "of journeys, for reports.",
     partitions=1,
     retention_s=400 * DAY_S,
 )

@@ -170,6 +170,25 @@ MEAN_REWARD = Gauge(
     ("model", "group"),
     registry=REGISTRY,
 )
+MILESTONES_REFUSED = Counter(
+    "leadstream_milestones_refused_total",
+    "Milestones that contradict what a report knows, or are out of range: passed over.",
+    ("report",),
+    registry=REGISTRY,
+)
+INFLOW_BELOW_USUAL = Gauge(
+    "leadstream_inflow_below_usual",
+    "1 while far fewer page views, or fills of a form, come in than usual at this hour.",
+    ("series",),
+    registry=REGISTRY,
+)
+FORECAST_NEXT_DAY = Gauge(
+    "leadstream_forecast_next_day",
+    "New leads, deals and revenue (minor units) that the next day is to bring; bound is mean, "
+    "lower or upper, of the 90 % interval.",
+    ("series", "bound"),
+    registry=REGISTRY,
+)
 POLICY_ADVANTAGE = Gauge(
     "leadstream_policy_advantage_reward",
     "By how much a challenger would have earned more a decision than the champion, at least.",

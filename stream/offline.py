@@ -1,13 +1,14 @@
 """route, score and learn in one loop, without Kafka."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from online_models.catalogue import build_model
 from schemas import topics
 from schemas.dead_letters import DeadLetter
-from schemas.learning import PolicyTransition
+from schemas.learning import TrainingExample
+from schemas.milestones import Milestone
 from stream.evaluated_models import EvaluatedModel
 from stream.evaluated_tasks import EvaluatedTasks
 from stream.lead.house import House
@@ -48,6 +49,8 @@ class OfflineStream:
         What learns: the champion, which scores go by, and challengers.
     watch
         Is shown each score as it is made.
+    note
+        Is told each milestone.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class OfflineStream:
         received_s: float,
         kinds: Sequence[str] = (CHAMPION,),
         watch: Watch | None = None,
+        note: Callable[[Milestone], None] = lambda _: None,
     ) -> None:
+        self._note = note
         self.store = SnapshotStore()
         self.partition = (
             Partition(house, self.store)
@@ -122,7 +127,9 @@ class OfflineStream:
     def _learn(self, value: bytes) -> None:
         example, offset = decoded(value), self._examples
         self._examples += 1
-        if isinstance(example, PolicyTransition):
+        if isinstance(example, Milestone):
+            self._note(example)
+        if not isinstance(example, TrainingExample):
             return
         if example.model != P_CONVERT:
             self.tasks.learn(example, offset)

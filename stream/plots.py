@@ -70,7 +70,7 @@ def calibration_plot(leads: Leads) -> "Figure":
     """Return what was predicted against what came, one panel a way to score."""
     columns = min(PANELS_A_ROW, len(leads))
     rows = math.ceil(len(leads) / columns)
-    figure = _figure(3.7 * columns + 0.4, 4.6 * rows + 1.1)
+    figure = new_figure(3.7 * columns + 0.4, 4.6 * rows + 1.1)
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=[4, 1] * rows)
     styles = _styles(leads)
     for number, (name, scored) in enumerate(leads.items()):
@@ -105,7 +105,7 @@ def calibration_plot(leads: Leads) -> "Figure":
 
 def lift_plot(leads: Leads) -> "Figure":
     """Return what contacting the best leads reaches, and how much better than chance that is."""
-    figure = _figure(11.5, 5.6)
+    figure = new_figure(11.5, 5.6)
     left, right = figure.subplots(1, 2)
     left.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="in any order")
     right.axhline(1.0, color=GREY, linestyle=":", label="in any order")
@@ -145,7 +145,7 @@ def lift_plot(leads: Leads) -> "Figure":
 
 def auc_plot(leads: Leads, first_at_s: Sequence[float]) -> "Figure":
     """Return how well won and lost leads were told apart, by the time of their first event."""
-    figure = _figure(10.5, 5.4)
+    figure = new_figure(10.5, 5.4)
     axes = figure.subplots()
     axes.axhline(0.5, color=GREY, linestyle=":", label="by chance")
     found: dict[str, list[AucAt]] = {}
@@ -168,7 +168,8 @@ def auc_plot(leads: Leads, first_at_s: Sequence[float]) -> "Figure":
     return figure
 
 
-def _figure(width_inches: float, height_inches: float) -> "Figure":
+def new_figure(width_inches: float, height_inches: float) -> "Figure":
+    """Return an empty figure of a size; what draws must be installed (``check_plots``)."""
     # No pyplot: it keeps figures and a backend for the whole process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
     from matplotlib.figure import Figure  # noqa: PLC0415

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from online_models.policy.catalogue import KINDS as POLICY_KINDS
+from schemas.base import Currency
 from stream.lead.actions import ActionsFileError, Catalogue, parse_catalogue
 from stream.lead.actions_by_rule import DEFAULT_ACTIONS, EMAIL_ACTIONS, catalogue_of
 from stream.lead.consent import GATES
@@ -25,6 +26,7 @@ from stream.lead.labels import MODEL, TASKS
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
 from stream.lead.purchases import product_task
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
+from stream.reports.report import Terms
 
 SECRETS_DIR = "LEADSTREAM_SECRETS_DIR"
 """Variable that names a directory of files, each named as the variable whose value it holds."""
@@ -244,6 +246,21 @@ class Settings(BaseSettings):
         description="Share of leads that are left alone, to compare the others with; a lead's "
         "group never changes. Above 0 it is learned whom nurturing drives away, and those are left "
         "alone as well.",
+    )
+    reports: bool = Field(
+        True,
+        description="Whether milestones of leads' journeys are learned from, for reports.",
+    )
+    currency: Currency = Field(
+        "EUR",
+        description="Currency of lifetime value, forecasts and returns, ISO 4217; amounts in "
+        "others are counted apart, never added.",
+    )
+    leads_per_day: int = Field(
+        0,
+        ge=0,
+        description="New leads that can be dealt with in a day; the forecast tells days that are "
+        "to bring more. 0 for no such bound.",
     )
     rules_file: Path = Field(
         DEFAULT_RULES, description="TOML file of the point rules; the default's copy is a start."
@@ -581,6 +598,8 @@ class Settings(BaseSettings):
             retest_share=self.exploration_ratio,
             exploration_ratio=self.exploration_ratio if self.policies() else 0.0,
             logs_decisions=bool(self.policies()) or self.holdout_share > 0.0,
+            logs_milestones=self.reports,
+            currency=self.currency,
             base_rate_prior=self.base_rate_prior,
             points_to_double_odds=self.points_to_double_odds,
             prior_strength=self.prior_strength,
@@ -595,6 +614,10 @@ class Settings(BaseSettings):
             group_attributes=_attributes(self.group_attributes),
             excluded_attributes=excluded,
         )
+
+    def report_terms(self) -> Terms:
+        """Return what reports go by."""
+        return Terms(self.currency, self.leads_per_day)
 
     def sealer(self) -> Sealer:
         """Return what seals and opens dead letters."""

@@ -12,6 +12,7 @@ from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
 from schemas import topics
 from schemas.learning import Champion
+from schemas.milestones import Milestone
 from stream import metrics
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
@@ -21,6 +22,7 @@ from stream.kafka.transport import Records
 from stream.lead.contest import Contest
 from stream.lead.labels import tasks_of
 from stream.lead.learner import (
+    Decoded,
     Learner,
     champion_record,
     decoded,
@@ -33,6 +35,10 @@ from stream.lead.signature import signed
 from stream.lead.uplift_learner import UpliftLearner
 from stream.learner_quality import LearnerQuality
 from stream.models import NEXT_ACTION, P_CONVERT, UPLIFT, SnapshotStore, count_refused
+from stream.report_gauges import ReportGauges
+from stream.reports.catalogue import REPORTS
+from stream.reports.learner import MODEL as REPORT
+from stream.reports.learner import ReportLearner
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -41,6 +47,8 @@ OBSERVE_INTERVAL_S = 5.0
 """Least seconds between two looks at how well models do: they take some milliseconds."""
 EXAMPLES_AT_ONCE = 50
 """Of a batch: a whole one can take many seconds where learning has a tenth of the time."""
+REPORTS_INTERVAL_S = 300.0
+"""Least seconds between two checkpoints of reports: they are large, and learned anew in no time."""
 SLICE_S = 0.001
 """How long learning may keep a process from everything else at a time."""
 
@@ -88,8 +96,11 @@ class LearnWorker:
         self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
         self._contests: list[Contest[Any]] = []
+        self._reports: list[ReportLearner] = []
         self._house = settings.house()
         self._quality = LearnerQuality(self._house)
+        self._gauges = ReportGauges()
+        self._reports_kept_s = clock()
         self._observed_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
@@ -108,7 +119,7 @@ class LearnWorker:
 
     def discard(self) -> None:
         """Forget the models: they may have learned what was never committed."""
-        self._contests, self._published = [], {}
+        self._contests, self._reports, self._published = [], [], {}
 
     async def restore(self) -> None:
         """Go on from the checkpoints, and learn what has come in since."""
@@ -126,6 +137,9 @@ class LearnWorker:
         if self._house.holdout_share > 0.0:
             uplift = UpliftLearner()
             self._contests.append(Contest(UPLIFT, [uplift], self._first(UPLIFT, [uplift.kind])))
+        if self._settings.reports:
+            terms = self._settings.report_terms()
+            self._reports = [ReportLearner(name, terms) for name in REPORTS]
         for record in checkpoints.values():
             if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
                 self._resume(record)
@@ -152,13 +166,14 @@ class LearnWorker:
     async def pause(self) -> None:
         """Leave checkpoints; the models are read anew when the partition comes back."""
         if self._contests:
-            await self._send([], checkpoint=True)
+            await self._send(self._reports_checkpoints(), checkpoint=True)
         self.discard()
 
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
         self._quality.withdraw(self._contests)
+        self._gauges.withdraw()
 
     def _contest(self, name: str, kinds: Sequence[str]) -> Contest[Learner]:
         on_drift = self._settings.on_drift
@@ -183,6 +198,9 @@ class LearnWorker:
             for contest in self._contests:
                 if contest.name == checkpoint.model and checkpoint.kind in contest.contestants:
                     contest.resume(checkpoint)
+            for report in self._reports:
+                if checkpoint.model == REPORT and checkpoint.kind == report.name:
+                    report.resume(checkpoint)
         except ModelFormatError as error:
             count_refused(key, error.reason, str(error)[:300])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -191,7 +209,8 @@ class LearnWorker:
     def _next_offset(self) -> int:
         if not self._contests:
             raise RuntimeError("the learner is not restored")
-        return min(contest.next_offset for contest in self._contests)
+        offsets = [contest.next_offset for contest in self._contests]
+        return min(offsets + [report.next_offset for report in self._reports])
 
     async def _learn_all(self, records: Sequence[Any]) -> None:
         since_s = self._clock()
@@ -208,9 +227,23 @@ class LearnWorker:
             log.warning("a record is passed over", offset=record.offset, error=str(error))
             for contest in self._contests:
                 contest.pass_over(record.offset)
+            for report in self._reports:
+                report.pass_over(record.offset)
             return
         for contest in self._contests:
             self._quality.add(contest, example, contest.learn(example, record.offset))
+        for report in self._reports:
+            self._report(report, example, record.offset)
+
+    def _report(self, learner: ReportLearner, example: Decoded, offset: int) -> None:
+        if not isinstance(example, Milestone):
+            learner.pass_over(offset)
+            return
+        try:
+            learner.learn(example, offset)
+        except ValueError as error:  # one milestone must not stop all that come after it
+            metrics.MILESTONES_REFUSED.labels(learner.name).inc()
+            log.warning("a milestone is passed over", report=learner.name, error=str(error))
 
     async def _publish(self) -> None:
         now_s = self._clock()
@@ -231,6 +264,7 @@ class LearnWorker:
             if now_s - self._observed_s >= OBSERVE_INTERVAL_S:
                 self._observed_s = now_s
                 self._quality.publish(self._contests)
+                self._gauges.publish(self._reports)
 
     def _crown(self, contest: Contest[Any]) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
@@ -279,11 +313,17 @@ class LearnWorker:
             next_offset = self._next_offset()
             for contest in self._contests:
                 records += contest.checkpoints()
+            if self._clock() - self._reports_kept_s >= REPORTS_INTERVAL_S:
+                records += self._reports_checkpoints()
         await self._producer.send(
             [signed(record, secret) for record in records], next_offset=next_offset
         )
         if next_offset is not None:
             self._checkpointed, self._checkpointed_s = next_offset, self._clock()
+
+    def _reports_checkpoints(self) -> list[Output]:
+        self._reports_kept_s = self._clock()
+        return [report.checkpoint() for report in self._reports if report.has_learned]
 
     def _outdated(self, contest: Contest[Any]) -> list[Output]:
         name, store = contest.name, self._store

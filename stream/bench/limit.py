@@ -8,6 +8,7 @@ import orjson
 
 from online_models.catalogue import build_model
 from schemas import topics
+from schemas.learning import TrainingExample
 from stream.bench.mix import MixedEvent, mixed_events
 from stream.lead.learner import Learner, decoded
 from stream.lead.outputs import Origin
@@ -68,7 +69,9 @@ class PlainLoop:
             if output.topic == topics.LEAD_SCORES.name:
                 self.scores += 1
             elif output.topic == topics.TRAINING_EXAMPLES.name:
-                self._learner.learn(decoded(output.value or b""), self._learner.next_offset)
+                example = decoded(output.value or b"")
+                if isinstance(example, TrainingExample):
+                    self._learner.learn(example, self._learner.next_offset)
         if self._learner.next_offset - self._published >= SNAPSHOT_EVERY_EXAMPLES:
             self._published = self._learner.next_offset
             snapshot = self._learner.snapshot()

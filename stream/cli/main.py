@@ -11,7 +11,17 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.harness import BenchError
-from stream.cli import bench, dead_letters, inspect, models, operate, policies, run, state
+from stream.cli import (
+    bench,
+    dead_letters,
+    inspect,
+    models,
+    operate,
+    policies,
+    reports,
+    run,
+    state,
+)
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
@@ -40,6 +50,7 @@ operate.register(app)
 models.register(app)
 inspect.register(app)
 policies.register(app)
+reports.register(app)
 state.register(app)
 bench.register(app)
 dead_letters.register(app)

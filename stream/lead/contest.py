@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from online_models.challenge import Challenge
-from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
-from stream.lead.learner import Learned, Learner
+from schemas.learning import ModelCheckpoint
+from stream.lead.learner import Decoded, Learned, Learner
 from stream.lead.outputs import Output
 from stream.lead.policy_learner import PolicyLearner
 from stream.lead.uplift_learner import UpliftLearner
@@ -59,7 +59,7 @@ class Contest(Generic[L]):
         if checkpoint.champion == self.champion and checkpoint.challenge is not None:
             one.challenge = Challenge.restore(checkpoint.challenge)
 
-    def learn(self, example: TrainingExample | PolicyTransition, offset: int) -> dict[str, Learned]:
+    def learn(self, example: Decoded, offset: int) -> dict[str, Learned]:
         """Have all learn an example that they have not; return what came of it, by kind."""
         learned: dict[str, Learned] = {}
         for kind, one in self.contestants.items():

@@ -92,7 +92,8 @@ class DecayedCounts:
         """Return what stored counts are multiplied with to be read at a time; plain first."""
         age_s = at_s - self.landmark_s
         # Of a time far before the landmark, which only a broken state asks for: still a number.
-        return (1.0, *(2.0 ** min(450.0, max(-age_s / h, -1000.0)) for h in HALF_LIVES_S))
+        # A list, not a generator: this is done with each event.
+        return (1.0, *[2.0 ** min(450.0, max(-age_s / h, -1000.0)) for h in HALF_LIVES_S])
 
     def read(self, kind: str, at_s: float) -> Sequence[float]:
         """Return the plain count and the decayed ones, as of a time."""

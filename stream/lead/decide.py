@@ -8,6 +8,7 @@ from online_models.protocols import Scorer
 from stream.lead import (
     discount,
     labels,
+    milestones,
     movement,
     occasions,
     points,
@@ -87,7 +88,7 @@ def decide_event(
         return Decision("duplicate")
     kind: str = event["type"]
     had_won = state.outcome == labels.WON
-    stage_before = state.stage
+    stage_before, stage_since_s, tier_before = state.stage, state.stage_at_s, state.tier
     note_facts(state, event, at_s)
     if not may(state, SCORING, house):
         stop_profiling(state)
@@ -99,8 +100,7 @@ def decide_event(
             return decision
     else:
         decision = Decision("applied")
-        if state.unsettled is not None:
-            discount.note(state, event, at_s, now_s, house)
+        discount.note(state, event, at_s, now_s, house)
     if kind in teaching.TEACHING and not (kind == "outcome" and had_won):
         decision.outputs += teaching.taught_by(state, event, at_s, house)
     elif kind == "sales_feedback" and house.feedback_weight and state.outcome is None:
@@ -121,6 +121,9 @@ def decide_event(
         state, cause, state.last_at_s, now_s, scorer, house, decision, event, beside, nurture,
         corrects=corrects,
     )  # fmt: skip
+    if house.logs_milestones:
+        before = (sessions, stage_before, stage_since_s, tier_before)
+        decision.outputs += milestones.passed(state, event, at_s, before, house)
     return decision
 
 
@@ -150,6 +153,8 @@ def _judge(
     decision.machines += [(step.type, step.reason) for step in taken]
     if taken:
         teaching.take_back(state, taken)
+        if state.milestones is not None:
+            state.milestones.take_back([step.at_s for step in taken])
     if taken and decision.outcome != "applied":
         cause = Cause(event["event_id"], at_s)
         _score(
@@ -182,6 +187,7 @@ def decide_timers(
     triggers.close_expired(state, now_s)
     if state.transitions:
         decision.outputs += transitions.settle(state, now_s, house)
+    before = milestones.Before(state.stage, state.stage_at_s, state.tier)
     for timer, due_s in _due(state, now_s, house):
         cause = Cause(stable_id("timer", timer, rfc3339(due_s)), due_s)
         at_s = max(due_s, state.last_at_s)
@@ -189,6 +195,8 @@ def decide_timers(
             state, cause, at_s, now_s, scorer, house, decision, None, beside, nurture,
             timer=None if timer == LEFT else timer,
         )  # fmt: skip
+    if house.logs_milestones:
+        decision.outputs += milestones.by_time(state, now_s, before, house)
     return decision
 
 
@@ -218,12 +226,15 @@ def decide_merge(
     nurture: Nurture = NO_BUDGETS,
 ) -> Decision:
     """Join another history to a lead's, and score what they are together."""
+    histories = [s.milestones.bought for s in (state, other) if s.milestones is not None]
     merge_into(state, other, house)
     decision = Decision("merged")
     if not may(state, SCORING, house):
         stop_profiling(state)
         return decision
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture)
+    if house.logs_milestones:
+        decision.outputs += milestones.of_merge(state, histories, cause.at_s, house)
     return decision
 
 
@@ -239,6 +250,12 @@ def next_due_s(state: LeadState, house: House) -> float:
         times.append(state.absence_due_s)
     if state.stage_due_s is not None:
         times.append(state.stage_due_s)
+    kept = state.milestones
+    if kept is not None:
+        if kept.enters_s is not None:
+            times.append(kept.enters_s)
+        if kept.touches and state.outcome is None:
+            times.append(state.last_active_s + house.horizon_s)
     times.append(_forget_s(state, house))
     return min(times)
 

@@ -7,6 +7,7 @@ from stream.lead.erasure import Erased, lead_erased
 from stream.lead.forwarding import Fold, pass_on, send, settles_here
 from stream.lead.hashing import stable_id
 from stream.lead.identity import addresses_of
+from stream.lead.milestones import of_erasure
 from stream.lead.outputs import rfc3339
 from stream.lead.records import Record
 from stream.lead.state import LeadState
@@ -57,6 +58,8 @@ class Forgetting:
         if state is not None:
             aliases += state.aliases
             erased = Erased(max(erased.at_s, state.last_at_s), at_s)
+            if fold.in_use.house.logs_milestones:
+                fold.batch.outputs += of_erasure(state, at_s, fold.in_use.house)
         lead_hash = self._forget(address, erased)
         told = self._tell(address, aliases, event["event_id"], erased)
         if state is not None or path or address == strongest:

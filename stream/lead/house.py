@@ -93,6 +93,10 @@ class House:
         Of decisions by the rules, those that are drawn from all candidates alike.
     logs_decisions
         Whether decisions are kept until what came of them is known, to be learned from.
+    logs_milestones
+        Whether milestones of journeys are told, for reports.
+    currency
+        Of lifetime value and forecasts, ISO 4217.
     base_rate_prior
         The share of leads that convert, as believed before anything was learned.
     points_to_double_odds
@@ -145,6 +149,8 @@ class House:
     retest_share: float = 0.0
     exploration_ratio: float = 0.0
     logs_decisions: bool = False
+    logs_milestones: bool = False
+    currency: str = "EUR"
     base_rate_prior: float = 0.05
     points_to_double_odds: float = 20.0
     prior_strength: float = 20.0

@@ -71,9 +71,8 @@ def resolve(event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
 
 def addresses_of(event: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Return what ``resolve`` does, of an event whose ids were checked before."""
-    lead_id, hashed, anonymous_id = (
-        event.get(name) for name in ("lead_id", "email_hash", "anonymous_id")
-    )
+    lead_id, hashed = event.get("lead_id"), event.get("email_hash")
+    anonymous_id = event.get("anonymous_id")
     addresses = [lead_id] if lead_id is not None else []
     if hashed is not None:
         addresses.append(EMAIL + hashed)

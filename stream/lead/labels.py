@@ -179,10 +179,11 @@ def next_label_s(state: LeadState, house: House) -> float | None:
     if state.enrolled is not None:
         kept = [*kept, *state.enrolled.samples]
     if kept:
-        due_s = min(s.at_s for s in kept) + house.horizon_s
+        due_s = min([s.at_s for s in kept]) + house.horizon_s
         if _assumes(house):
             open_s = [s.at_s for s in kept if not s.is_assumed]
-            due_s = min([due_s, *(at_s + house.fake_negative_s for at_s in open_s)])
+            if open_s:
+                due_s = min(due_s, min(open_s) + house.fake_negative_s)
     if state.purchases is not None and state.purchases.samples:
         bought_s = min(s.at_s for s in state.purchases.samples) + house.purchase_horizon_s
         due_s = bought_s if due_s is None else min(due_s, bought_s)

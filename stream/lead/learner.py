@@ -19,10 +19,14 @@ from online_models.successor import Successor
 from schemas import topics
 from schemas.base import fault_of
 from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
+from schemas.milestones import Milestone
 from stream.lead.outputs import Output
 from stream.lead.versions import version_of
 
-_EXAMPLE: TypeAdapter[TrainingExample | PolicyTransition] = topics.TRAINING_EXAMPLES.adapter()
+Decoded = TrainingExample | PolicyTransition | Milestone
+"""What stands in ``training-examples``."""
+
+_EXAMPLE: TypeAdapter[Decoded] = topics.TRAINING_EXAMPLES.adapter()
 _CHECKPOINT: TypeAdapter[ModelCheckpoint] = topics.MODEL_CHECKPOINTS.adapter()
 
 
@@ -38,8 +42,8 @@ class Builder(Protocol):
         ...
 
 
-def decoded(value: bytes) -> TrainingExample | PolicyTransition:
-    """Return an example, or a decision; raises ValueError if the record is none."""
+def decoded(value: bytes) -> Decoded:
+    """Return an example, a decision or a milestone; raises ValueError if the record is none."""
     try:
         return _EXAMPLE.validate_json(value)
     except ValidationError as error:
@@ -125,7 +129,7 @@ class Learner:
         """Whether there is anything to publish."""
         return self.model.positives + self.model.negatives > 0
 
-    def learn(self, example: TrainingExample | PolicyTransition, offset: int) -> Learned | None:
+    def learn(self, example: Decoded, offset: int) -> Learned | None:
         """Learn from one example.
 
         One that was learned before, or is of another model, is passed over: None.
@@ -133,7 +137,7 @@ class Learner:
         if offset < self.next_offset:
             return None
         self.pass_over(offset)
-        if isinstance(example, PolicyTransition) or example.model != self.name:
+        if not isinstance(example, TrainingExample) or example.model != self.name:
             return None
         self._version_offset = offset + 1
         x, y, weight = example.x, example.y, self._relative(example.weight)

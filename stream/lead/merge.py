@@ -29,6 +29,10 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
     state.overflows += other.overflows + (not state.counts.merge(other.counts))
     short_horizons.merge(state, other, house)
     _merge_purchases(state, other, house)
+    if state.milestones is None:
+        state.milestones = other.milestones
+    elif other.milestones is not None:
+        state.milestones.merge(other.milestones)
     state.events += other.events
     state.sessions += other.sessions
     state.last_web_s = max(state.last_web_s, other.last_web_s)

@@ -12,6 +12,7 @@ from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
 from stream.lead.house import House
 from stream.lead.in_use import InUse
+from stream.lead.inflow import COUNTED, PAGE_VIEW
 from stream.lead.labels import WON
 from stream.lead.moves import Moves
 from stream.lead.outputs import decode_key, epoch_s
@@ -163,7 +164,8 @@ class Partition:
                 self.progress.clock.witness(at_s)
             self._fire_timers(offset)
             is_late = (
-                at_s < self.now_s - self.in_use.house.late_grace_s and kind not in NEVER_TOO_LATE
+                at_s < self.progress.clock.now_s - self.in_use.house.late_grace_s
+                and kind not in NEVER_TOO_LATE
             )
             if not self._settle_history(address, event, at_s, offset, path):
                 if is_late:
@@ -257,9 +259,22 @@ class Partition:
         self.batch.overflows += state.overflows - overflows
         self.touch(state, offset)
         self.batch.add(address, kind, decision)
+        if self.in_use.house.logs_milestones and decision.outcome == "applied":
+            if kind == PAGE_VIEW:
+                self.progress.inflow.page_views += 1
+            elif kind in COUNTED:
+                self.progress.inflow.note(event, self.in_use.house.currency)
+
+    def _close_minute(self) -> None:
+        """Tell what a minute has brought that is over."""
+        is_first = self.progress.budgets.partition == 0
+        told = self.progress.inflow.close(self.now_s, tells_silence=is_first)
+        if self.in_use.house.logs_milestones:
+            self.batch.outputs += told
 
     def _fire_timers(self, offset: int) -> None:
-        for due_s, address in self._timers.due(self.now_s):
+        now_s = self.progress.clock.now_s
+        for due_s, address in self._timers.due(now_s):
             state = self.leads.get(address)
             if state is None or state.next_due_s is None:
                 continue
@@ -269,6 +284,8 @@ class Partition:
                 self._timers.put_off(due_s, address)  # this record is replayed, its timer is not
             else:
                 self._fire(state, due_s, offset)
+        if now_s >= self.progress.inflow.ends_s:
+            self._close_minute()
 
     def _fire(self, state: LeadState, due_s: float, offset: int) -> None:
         step: Step = ("timer", (due_s, state.lead_id))

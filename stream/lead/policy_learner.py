@@ -12,8 +12,8 @@ from online_models.formats import ModelFormatError, ModelSchemaError
 from online_models.policy.catalogue import KINDS, build_acting, build_policy
 from online_models.policy.protocol import Acting, Policy, Transition, seeded
 from schemas import topics
-from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
-from stream.lead.learner import Learned, record
+from schemas.learning import ModelCheckpoint, PolicyTransition
+from stream.lead.learner import Decoded, Learned, record
 from stream.lead.outputs import Output
 from stream.lead.transitions import TASK
 from stream.lead.versions import version_of
@@ -56,7 +56,7 @@ class PolicyLearner:
         """Whether there is anything to publish."""
         return self.transitions > 0
 
-    def learn(self, example: TrainingExample | PolicyTransition, offset: int) -> Learned | None:
+    def learn(self, example: Decoded, offset: int) -> Learned | None:
         r"""Learn from one decision; return what it says of the policy before that, as a loss.
 
         The loss is :math:`-w (r - \bar r)`: ``w`` is how much likelier the policy would have taken

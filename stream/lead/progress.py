@@ -5,6 +5,7 @@ from typing import Any
 
 from stream.lead.budgets import Budgets
 from stream.lead.conversion_delays import ConversionDelays
+from stream.lead.inflow import InflowCounts
 from stream.lead.log_clock import LogClock
 from stream.lead.outputs import Origin
 from stream.lead.routing import MAX_PARTS, PART_HEADER
@@ -21,7 +22,8 @@ class Progress:
     """What a partition knows of its log: its time, its next record, sources, model versions.
 
     ``sources`` holds how far each input partition was seen, ``versions`` the model versions
-    that the log named last, ``delays`` how long conversions took, ``budgets`` what was spent.
+    that the log named last, ``delays`` how long conversions took, ``budgets`` what was spent,
+    ``inflow`` what has come in this minute.
     """
 
     def __init__(self, budgets: Budgets | None = None) -> None:
@@ -31,6 +33,7 @@ class Progress:
         self.versions: dict[str, str] = {}
         self.delays = ConversionDelays()
         self.budgets = budgets or Budgets()
+        self.inflow = InflowCounts()
 
     def has_seen(self, origin: Origin, headers: Mapping[str, bytes]) -> bool:
         """Tell a repeat of route's after a crash: its sources come in order, each once."""
@@ -52,6 +55,7 @@ class Progress:
             "recent_s": list(self.clock.recent_s),
             "conversion_delays": self.delays.to_json(),
             "budgets": self.budgets.row(),
+            "inflow": self.inflow.row(),
         }
 
     def set(self, document: Mapping[str, Any]) -> None:
@@ -64,6 +68,7 @@ class Progress:
         of = self.budgets
         row = document.get("budgets", Budgets().row())
         self.budgets = Budgets.from_row(row, of.partition, of.partitions)
+        self.inflow = InflowCounts(*document.get("inflow", ()))
 
     def record(self) -> tuple[bytes, bytes]:
         """Return its changelog record."""

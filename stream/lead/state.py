@@ -7,6 +7,7 @@ from typing import Any
 
 from stream.lead.decay import DecayedCounts
 from stream.lead.enrolment import Enrolment
+from stream.lead.milestone_state import MilestoneState
 from stream.lead.open_transition import OpenTransition
 from stream.lead.points import Ledger
 from stream.lead.purchases import Purchases
@@ -49,7 +50,8 @@ class LeadState:
     as [time, action, channel]. ``log_odds`` are those of the newest scoring, ``moved_by`` what
     moved them since a score last went out (``stream.lead.movement``). ``conversion`` is the record
     that told of it with how long each vector waited for it, so that the partition can count them
-    again where a replay passes the record over. ``consent`` holds purpose ->
+    again where a replay passes the record over. ``milestones`` is what those to come need to know.
+    ``consent`` holds purpose ->
     [granted, since], ``aliases`` the addresses that forward here, so that erasure reaches them. A
     state with ``forward_to`` is a forwarding address and holds nothing else: since ``first_at_s``,
     and ``last_at_s`` is the time of the newest history that went this way.
@@ -85,6 +87,7 @@ class LeadState:
     outcome: str | None = None
     outcome_at_s: float = 0.0
     conversion: list[Any] | None = None
+    milestones: MilestoneState | None = None
     score: float | None = None
     p_convert: float | None = None
     model_version: str = ""
@@ -144,6 +147,8 @@ class LeadState:
             document["purchases"] = self.purchases.to_json()
         if self.enrolled is not None:
             document["enrolled"] = self.enrolled.to_json()
+        if self.milestones is not None:
+            document["milestones"] = self.milestones.row()
         if self.unsettled is not None:
             document["unsettled"] = self.unsettled.to_json()
         return document
@@ -176,6 +181,8 @@ class LeadState:
                 values["enrolled"] = Enrolment.from_json(values["enrolled"])
             if values.get("purchases") is not None:
                 values["purchases"] = Purchases.from_json(values["purchases"])
+            if values.get("milestones") is not None:
+                values["milestones"] = MilestoneState.from_row(values["milestones"])
             state = cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StateFormatError(

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from schemas.base import fault_of
 from stream.lead.decay import HALF_LIVES_S
+from stream.lead.milestone_state import MAX_TOUCHES
 from stream.lead.state import StateFormatError
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
@@ -42,22 +43,34 @@ Address = Annotated[str, Field(min_length=1)]
 
 
 StoredFeatures = dict[str, float | str]
+StoredShadow = dict[str, str | list[dict[str, str | float]]]
 Reward = Annotated[float, Field(ge=-1e15, le=1e15)]
-StoredTransition = tuple[
-    str,
-    AtS,
-    str,
-    StoredFeatures,
-    str,
-    dict[str, Probability],
-    str,
-    str,
+StoredNext = tuple[StoredFeatures, list[str], Reward, AtS]
+StoredTransition = (
+    tuple[
+        str, AtS, str, StoredFeatures, str, dict[str, Probability], str, str, bool, Reward,
+        Reward | None, StoredNext | None, StoredShadow | None,
+    ]
+    | tuple[
+        str, AtS, str, StoredFeatures, str, dict[str, Probability], str, str, bool, Reward,
+        Reward | None, StoredNext | None,
+    ]
+)  # fmt: skip
+"""As ``stream.lead.open_transition.OpenTransition`` returns it; once without a shadow."""
+StoredTouch = tuple[AtS, str, str | None]
+StoredHistory = tuple[Count, int, int, int]
+StoredMilestones = tuple[
+    str | None,
     bool,
-    Reward,
-    Reward | None,
-    tuple[StoredFeatures, list[str], Reward, AtS] | None,
+    AtS | None,
+    Annotated[list[StoredTouch], Field(max_length=MAX_TOUCHES)],
+    AtS | None,
+    AtS | None,
+    AtS,
+    StoredHistory | None,
+    tuple[int, int, str] | None,
 ]
-"""As ``stream.lead.open_transition.OpenTransition`` returns it."""
+"""As ``stream.lead.milestone_state.MilestoneState`` returns it."""
 StoredEnrolment = tuple[bool, Annotated[list[StoredSample], Field(max_length=1)]]
 """As ``stream.lead.enrolment.Enrolment`` returns it."""
 StoredSpent = Annotated[list[Count], Field(min_length=3, max_length=3)]
@@ -112,6 +125,7 @@ class StoredState(TypedDict):
     absence_due_s: NotRequired[AtS | None]
     journey: NotRequired[list[JourneyStep]]
     conversion: NotRequired[tuple[Offset, list[AtS]] | None]
+    milestones: NotRequired[StoredMilestones | None]
     overflows: NotRequired[Count]
     aliases: NotRequired[list[Address]]
     mails: NotRequired[list[tuple[Count, AtS | None, Span | None, AtS]] | None]
@@ -131,6 +145,7 @@ class StoredMeta(TypedDict):
     versions: dict[str, str]
     recent_s: list[AtS]
     budgets: NotRequired[tuple[str, dict[str, StoredSpent]]]
+    inflow: NotRequired[tuple[Count, Count, dict[str, int]]]
     conversion_delays: NotRequired[dict[Annotated[str, Field(pattern=r"^\d{1,2}$")], Count]]
 
 

@@ -13,9 +13,9 @@ from online_models.formats import LARGEST_WEIGHT, ModelFormatError
 from online_models.uplift import SLearner
 from online_models.uplift_parts import LIBRARY, SCHEMA
 from schemas import topics
-from schemas.learning import ModelCheckpoint, PolicyTransition, TrainingExample
+from schemas.learning import ModelCheckpoint, TrainingExample
 from stream.lead.enrolment import TASK
-from stream.lead.learner import Learned, record
+from stream.lead.learner import Decoded, Learned, record
 from stream.lead.outputs import Output
 from stream.lead.versions import version_of
 
@@ -45,7 +45,7 @@ class UpliftLearner:
         """Whether there is anything to publish."""
         return self.model.learned > 0
 
-    def learn(self, example: TrainingExample | PolicyTransition, offset: int) -> Learned | None:
+    def learn(self, example: Decoded, offset: int) -> Learned | None:
         """Learn from one lead; return the effect that had been predicted of it just before.
 
         One that was learned before, or is of another model, is passed over: None.
@@ -53,7 +53,7 @@ class UpliftLearner:
         if offset < self.next_offset:
             return None
         self.pass_over(offset)
-        if isinstance(example, PolicyTransition) or example.model != self.name:
+        if not isinstance(example, TrainingExample) or example.model != self.name:
             return None
         if example.is_treated is None:
             return None  # nothing is known of what it would be compared with

@@ -46,6 +46,7 @@ DECIDED = {
 }
 VERSION = {"model": "p_convert", "version": "logistic-12"}
 
+HISTORY = {"purchases": 2, "first_day": 20_400, "last_day": 20_454, "spend_minor": 1_800}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "page_view": VISIT | {"url": "https://example.com/pricing", "duration_s": 12},
     "email_open": EVENT | {"campaign_id": "c1", "message_id": "m1"},
@@ -90,6 +91,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"candidates": [{"action": "call", "probability": 0.9}]}
     | {"next": {"x": {}, "candidates": ["call"], "reward": 0.1, "occurred_at": AT}}
     | {"policy": "lin_ucb", "policy_version": "lin_ucb-12", "occurred_at": AT, "rewarded_at": AT},
+    "lead_entered": {"source": "paid_search", "occurred_at": AT},
+    "stage_left": {"stage": "mql", "next_stage": None, "result": "lost", "stayed_s": 86_400.0}
+    | {"occurred_at": AT},
+    "journey_ended": {"result": "won", "entered_at": AT, "source": "email", "tier": "hot"}
+    | {"segment": None, "is_holdout": False, "value_minor": 250_000, "currency": "EUR"}
+    | {"touches": [{"channel": "email", "campaign": "spring", "occurred_at": AT}]}
+    | {"occurred_at": AT},
+    "purchases_changed": {"before": [], "after": HISTORY, "value_minor": 900, "currency": "EUR"}
+    | {"occurred_at": AT},
+    "customer_active": {"won_at": AT, "month": 3, "source": "email", "occurred_at": AT},
+    "lead_answered": {"response_s": 3_600.0, "tier": "warm", "occurred_at": AT},
+    "satisfaction_told": {"score": 8.0, "scale_max": 10.0, "occurred_at": AT},
+    "inflow_counted": {"minute": 29_500_000, "counts": {"page_view": 12}, "occurred_at": AT},
     "model_snapshot": VERSION
     | {"snapshot_schema": 1, "library": "river 0.26.1", "state": STATE}
     | {"examples": 100, "positives": 3},

@@ -21,7 +21,12 @@ from stream.settings import Settings
 
 SECRET = "the-secret-of-this-deployment"  # noqa: S105 - of this test alone
 SETTINGS = Settings(
-    snapshot_key=SECRET, snapshot_limit_bytes=2_000, model="logistic", challengers="", tasks=""
+    reports=False,
+    snapshot_key=SECRET,
+    snapshot_limit_bytes=2_000,
+    model="logistic",
+    challengers="",
+    tasks="",
 )
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]

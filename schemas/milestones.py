@@ -1,0 +1,138 @@
+"""Milestones of leads' journeys: what reports are made of. They do not say whose they are."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Currency, Message, Timestamp
+from schemas.learning import NotNegative
+from schemas.scores import Tier
+
+Text = Annotated[str, Field(min_length=1, max_length=256)]
+Minor = Annotated[int, Field(ge=-(10**15), le=10**15)]
+
+
+class Touch(Message):
+    """A touchpoint: the channel and the campaign that brought the lead, and when."""
+
+    channel: Text
+    campaign: Text | None = None
+    occurred_at: Timestamp
+
+
+class PurchaseHistory(Message):
+    """What lifetime value knows of a customer; days since 1970-01-01."""
+
+    purchases: Annotated[int, Field(ge=1)]
+    first_day: int
+    last_day: int
+    spend_minor: Minor
+
+
+class Milestone(Message):
+    """The part that all milestones share: when it was passed."""
+
+    occurred_at: Timestamp
+
+
+class LeadEntered(Milestone):
+    """A lead was first heard of under a name of its own."""
+
+    type: Literal["lead_entered"] = "lead_entered"
+    source: Text
+
+
+class StageLeft(Milestone):
+    """A lead left a stage, for another one or for good; ``new`` is what it is in before the first.
+
+    ``result`` is that of its journey where it ended there; ``silent`` after a horizon without a
+    sign of the lead.
+    """
+
+    type: Literal["stage_left"] = "stage_left"
+    stage: Text
+    next_stage: Text | None = None
+    result: Literal["won", "lost", "silent"] | None = None
+    stayed_s: NotNegative
+
+
+class JourneyEnded(Milestone):
+    """A journey ended: by its outcome, or by silence to the horizon's end.
+
+    ``tier`` is the last one before that. ``is_holdout`` is null where no lead is held out.
+    """
+
+    type: Literal["journey_ended"] = "journey_ended"
+    result: Literal["won", "lost", "silent"]
+    entered_at: Timestamp
+    source: Text
+    tier: Tier | None = None
+    segment: Text | None = None
+    is_holdout: bool | None = None
+    value_minor: Minor | None = None
+    currency: Currency | None = None
+    touches: tuple[Touch, ...] = ()
+
+
+class PurchasesChanged(Milestone):
+    """What is known of a customer's purchases changed: by one, by a merge, by an erasure.
+
+    Histories in ``before`` are no more; ``after`` is there instead. ``value_minor`` is what was
+    bought.
+    """
+
+    type: Literal["purchases_changed"] = "purchases_changed"
+    before: tuple[PurchaseHistory, ...] = ()
+    after: PurchaseHistory | None = None
+    value_minor: Minor = 0
+    currency: Currency
+
+
+class CustomerActive(Milestone):
+    """A customer gave the first sign of a month, counted from its winning."""
+
+    type: Literal["customer_active"] = "customer_active"
+    won_at: Timestamp
+    month: Annotated[int, Field(ge=0, le=1_200)]
+    source: Text
+    segment: Text | None = None
+
+
+class LeadAnswered(Milestone):
+    """Somebody answered a lead that had asked: the time from its request on."""
+
+    type: Literal["lead_answered"] = "lead_answered"
+    response_s: NotNegative
+    tier: Tier | None = None
+
+
+class SatisfactionTold(Milestone):
+    """A lead said how satisfied it is."""
+
+    type: Literal["satisfaction_told"] = "satisfaction_told"
+    score: NotNegative
+    scale_max: Annotated[float, Field(gt=0)]
+
+
+class InflowCounted(Milestone):
+    """What came in within a minute on one partition: page views, forms by id, deals.
+
+    ``minute`` counts from 1970-01-01. ``counts`` is empty where nothing came, which is said by the
+    first partition alone.
+    """
+
+    type: Literal["inflow_counted"] = "inflow_counted"
+    minute: Annotated[int, Field(ge=0, lt=2**40)]
+    counts: dict[str, Minor]
+
+
+MILESTONES = (
+    LeadEntered,
+    StageLeft,
+    JourneyEnded,
+    PurchasesChanged,
+    CustomerActive,
+    LeadAnswered,
+    SatisfactionTold,
+    InflowCounted,
+)
