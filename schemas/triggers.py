@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Message, Probability, Timestamp
+from schemas.base import Currency, Message, Probability, Timestamp
 from schemas.scores import Reason, Score, Tier
 
 
@@ -13,6 +13,21 @@ class Candidate(Message):
 
     action: str
     probability: Probability
+
+
+class ExpectedValue(Message):
+    """What a lead is worth within a year.
+
+    That is of a customer its purchases to come, later ones discounted, of another lead
+    ``p_convert`` times what a new customer is worth.
+    ``alive_probability`` is that the customer has not left for good, ``purchase_probability`` that
+    it buys within the year.
+    """
+
+    value_minor: int | None
+    currency: Currency
+    alive_probability: Probability | None = None
+    purchase_probability: Probability | None = None
 
 
 class Shadow(Message):
@@ -32,7 +47,7 @@ class NurtureTriggered(Message):
     lead is in the control group (``is_holdout``). ``text`` names the text or template of the
     framing in the lead's language, where the catalogue has one. ``uplift`` is by how much nurturing
     is expected to raise the lead's probability to convert, as far as that is known: where there are
-    more triggers than hands, the largest come first.
+    more triggers than hands, the largest come first; or by ``expected_value``.
     """
 
     type: Literal["nurture_triggered"] = "nurture_triggered"
@@ -50,6 +65,7 @@ class NurtureTriggered(Message):
     shadow: Shadow | None = None
     is_holdout: bool
     uplift: Annotated[float, Field(ge=-1, le=1)] | None = None
+    expected_value: ExpectedValue | None = None
     score: Score
     tier: Tier
     reasons: tuple[Reason, ...]

@@ -12,6 +12,7 @@ from online_models.catalogue import build_scorer
 from online_models.formats import ModelFormatError
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
+from online_models.served_lifetime_value import PredictsLifetimeValue, ServedLifetimeValue
 from online_models.served_uplift import ServedSLearner
 from online_models.uplift_effect import PredictsUplift
 from schemas.learning import Champion, ModelSnapshot, ServingVersion
@@ -22,9 +23,11 @@ from stream.lead.labels import MODEL as P_CONVERT
 from stream.lead.policy_learner import acting_of
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.versions import VERSION, kind_of, offset_of
+from stream.lead.worth import MODEL as LIFETIME_VALUE
 
 __all__ = [
     "ACTING_KIND",
+    "LIFETIME_VALUE",
     "NEXT_ACTION",
     "P_CONVERT",
     "SIMULATED",
@@ -101,6 +104,11 @@ class SnapshotStore:
         """Return a version of what predicts uplift, or None as ``scorer`` does."""
         uplift: PredictsUplift | None = self._find(UPLIFT, version)
         return uplift
+
+    def lifetime_value(self, version: str) -> PredictsLifetimeValue | None:
+        """Return a version of what predicts lifetime value, or None as ``scorer`` does."""
+        value: PredictsLifetimeValue | None = self._find(LIFETIME_VALUE, version)
+        return value
 
     def has(self, model: str, version: str) -> bool:
         """Tell whether a version is kept and fits this release."""
@@ -195,7 +203,9 @@ class SnapshotStore:
         )
 
 
-def _build(model: str, version: str, value: bytes) -> Scorer | Acting | PredictsUplift | None:
+def _build(
+    model: str, version: str, value: bytes
+) -> Scorer | Acting | PredictsUplift | PredictsLifetimeValue | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
@@ -210,6 +220,8 @@ def _build(model: str, version: str, value: bytes) -> Scorer | Acting | Predicts
             return acting_of(ACTING_KIND if kind == SIMULATED else kind, document.state)
         if model == UPLIFT:
             return ServedSLearner.restore(document.state)
+        if model == LIFETIME_VALUE:
+            return ServedLifetimeValue.restore(document.state)
         return build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])

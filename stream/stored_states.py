@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from online_models.served_lifetime_value import PredictsLifetimeValue
 from schemas import topics
 from stream.kafka.clients import new_reader, partition_of, read_latest
 from stream.kafka.snapshots import read_snapshots
+from stream.lead import worth
 from stream.lead.consent import GATES, may
 from stream.lead.decide import score_state
 from stream.lead.discount import discounted
@@ -16,7 +18,7 @@ from stream.lead.progress import META_KEY
 from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state
-from stream.models import P_CONVERT, SnapshotStore
+from stream.models import LIFETIME_VALUE, P_CONVERT, SnapshotStore
 from stream.settings import Settings
 
 
@@ -93,6 +95,9 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
             for rule, p in standing(state.ledger, house.points, state.last_at_s).items()
         },
         "reasons": reasons_of(scored),
+        "expected_value": worth.expected(
+            state, scored.p_convert, now_s, house, _lifetime_value(store)
+        ),
         "model": P_CONVERT,
         "model_version": scored.version,
         "model_weight": scored.model_weight,
@@ -127,3 +132,8 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
             for trigger_id, (rule, action, at_s, expires_s) in state.decisions.items()
         ],
     }
+
+
+def _lifetime_value(store: SnapshotStore) -> PredictsLifetimeValue | None:
+    version = store.serving(LIFETIME_VALUE)
+    return None if version is None else store.lifetime_value(version)

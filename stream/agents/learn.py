@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import orjson
 import structlog
 
 from online_models.catalogue import build_model
@@ -104,6 +105,7 @@ class LearnWorker:
         self._observed_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
+        self._serving_reports: dict[str, dict[str, Any]] = {}
         self._published_s = 0.0
         self._checkpointed = 0
         self._checkpointed_s = clock()
@@ -119,7 +121,8 @@ class LearnWorker:
 
     def discard(self) -> None:
         """Forget the models: they may have learned what was never committed."""
-        self._contests, self._reports, self._published = [], [], {}
+        self._contests, self._reports = [], []
+        self._published, self._serving_reports = {}, {}
 
     async def restore(self) -> None:
         """Go on from the checkpoints, and learn what has come in since."""
@@ -257,6 +260,8 @@ class LearnWorker:
             for contest in self._contests:
                 outputs += self._crown(contest)
                 outputs += self._versions(contest, everyone=checkpoint)
+            for report in self._reports:
+                outputs += self._served(report)
         if outputs or checkpoint:
             await self._send(outputs, checkpoint=checkpoint)
         if outputs:
@@ -304,7 +309,20 @@ class LearnWorker:
                 outputs.append(serving_record(name, "serving", version))
                 self._published[name, ""] = version
             self._published[name, kind] = version
-        return [*outputs, *self._outdated(contest)] if outputs else []
+        return [*outputs, *self._outdated(name)] if outputs else []
+
+    def _served(self, learner: ReportLearner) -> list[Output]:
+        """Return what publishes a version of a report that serves, if that says something new."""
+        snapshot = learner.snapshot()
+        if snapshot is None:
+            return []
+        state = orjson.loads(snapshot.value or b"")["state"]
+        if state == self._serving_reports.get(learner.name):
+            return []
+        self._serving_reports[learner.name] = state
+        self._published[learner.name, ""] = learner.version
+        serving = serving_record(learner.name, "serving", learner.version)
+        return [snapshot, serving, *self._outdated(learner.name)]
 
     async def _send(self, outputs: list[Output], *, checkpoint: bool) -> None:
         secret = self._settings.snapshot_key.get_secret_value().encode()
@@ -325,8 +343,8 @@ class LearnWorker:
         self._reports_kept_s = self._clock()
         return [report.checkpoint() for report in self._reports if report.has_learned]
 
-    def _outdated(self, contest: Contest[Any]) -> list[Output]:
-        name, store = contest.name, self._store
+    def _outdated(self, name: str) -> list[Output]:
+        store = self._store
         kept = store.versions(name)
         in_use = {store.serving(name), store.pinned(name)}
         in_use |= {version for (of, _), version in self._published.items() if of == name}

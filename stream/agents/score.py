@@ -22,6 +22,7 @@ from stream.lead.outputs import Output, encode_key
 from stream.lead.partition import Partition
 from stream.lead.records import Batch
 from stream.lead.transitions import TASK as NEXT_ACTION
+from stream.lead.worth import MODEL as LIFETIME_VALUE
 from stream.models import SnapshotStore
 from stream.settings import Settings
 
@@ -74,6 +75,7 @@ class ScoreWorker:
             *tasks_of(house),
             *([NEXT_ACTION] if house.logs_decisions else []),
             *([UPLIFT] if house.holdout_share > 0.0 else []),
+            *([LIFETIME_VALUE] if house.logs_milestones else []),
         )
         self._store = store
         self._producer = producer

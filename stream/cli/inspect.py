@@ -19,6 +19,7 @@ from stream.evaluate import Evaluation
 from stream.event_files import read_lines, topic_of
 from stream.model_cards import Subject, write_cards
 from stream.plots import PlotsMissingError, check_plots, write_plots
+from stream.reports.report import money
 from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError
 from stream.stored_states import explain as explain_lead
@@ -141,6 +142,14 @@ def explain(
         f"learned share {100 * report['model_weight']:.0f} %, the rest from rule points",
         highlight=False,
     )
+    worth = report["expected_value"]
+    if worth is not None and worth["value_minor"] is not None:
+        stays = worth.get("alive_probability")
+        console.print(
+            f"worth about {money(worth['value_minor'], worth['currency'])} within a year"
+            + (f", still a customer with {100 * stays:.0f} %" if stays is not None else ""),
+            highlight=False,
+        )
     reasons = Table("why", "log-odds", title="Reasons", title_justify="left")
     for reason in report["reasons"]:
         reasons.add_row(reason["text"], f"{reason['contribution']:+.2f}")

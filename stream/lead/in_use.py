@@ -13,6 +13,7 @@ from stream.lead.state import LeadState
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.triggers import Chooser, Nurture
 from stream.lead.versions import kind_of
+from stream.lead.worth import MODEL as LIFETIME_VALUE
 
 
 class InUse:
@@ -50,6 +51,10 @@ class InUse:
             of_uplift = self._progress.versions.get(UPLIFT)
             uplift = None if of_uplift is None else self._models.uplift(of_uplift)
             self.nurture = self.nurture._replace(uplift=uplift)
+        of_value = self._progress.versions.get(LIFETIME_VALUE)
+        if of_value is not None and self.house.logs_milestones:
+            value = self._models.lifetime_value(of_value)
+            self.nurture = self.nurture._replace(lifetime_value=value)
 
     def _chooser(self) -> Chooser | None:
         version = self._progress.versions.get(NEXT_ACTION)

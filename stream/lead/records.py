@@ -7,6 +7,7 @@ from typing import Protocol
 
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
+from online_models.served_lifetime_value import PredictsLifetimeValue
 from online_models.uplift_effect import PredictsUplift
 from stream.lead.decide import Decision
 from stream.lead.outputs import Output
@@ -40,6 +41,10 @@ class Models(Protocol):
 
     def uplift(self, version: str) -> PredictsUplift | None:
         """Return a version of what predicts uplift, or None if it is not to be had any more."""
+        ...
+
+    def lifetime_value(self, version: str) -> PredictsLifetimeValue | None:
+        """Return a version of what predicts lifetime value, or None if it is not to be had."""
         ...
 
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from online_models.policy.in_order import InOrder
 from online_models.policy.protocol import Acting, Choice, seeded
+from online_models.served_lifetime_value import PredictsLifetimeValue
 from online_models.uplift_effect import PredictsUplift, Uplift
 from schemas import topics
-from stream.lead import governance, transitions, uplift
+from stream.lead import governance, transitions, uplift, worth
 from stream.lead.action import NOTHING, Candidate
 from stream.lead.actions import candidates
 from stream.lead.budgets import Budgets
@@ -52,13 +53,14 @@ class Nurture(NamedTuple):
     """What decides on triggers: the policy that serves, if one does, and what may still be spent.
 
     ``shadow`` is asked what it would do, and that is written down. ``uplift`` tells whom nurturing
-    would drive away, where that is being learned.
+    would drive away, ``lifetime_value`` what leads and customers are worth, where that is learned.
     """
 
     budgets: Budgets
     serving: Chooser | None = None
     shadow: Chooser | None = None
     uplift: PredictsUplift | None = None
+    lifetime_value: PredictsLifetimeValue | None = None
 
 
 class Verdict(NamedTuple):
@@ -186,6 +188,9 @@ def decide(
         "shadow": shadow,
         "is_holdout": holds_out,
         "uplift": None if effect is None else uplift.told(effect),
+        "expected_value": worth.expected(
+            state, scored.p_convert, now_s, house, nurture.lifetime_value
+        ),
         "score": scored.score,
         "tier": state.tier,
         "reasons": reasons_of(scored),

@@ -7,9 +7,13 @@ from schemas.learning import ModelCheckpoint
 from schemas.milestones import Milestone
 from stream.lead.learner import record
 from stream.lead.outputs import Output
+from stream.lead.versions import version_of
 from stream.reports.catalogue import REPORTS
+from stream.reports.lifetime_value import LifetimeValueReport
 from stream.reports.report import Report, Terms
 
+KIND = "bg_nbd"
+"""What lifetime value is learned by, by the name that its versions go by."""
 MODEL = "report"
 """What checkpoints of reports are called; the report's name is their kind."""
 
@@ -63,6 +67,33 @@ class ReportLearner:
         self.next_offset = checkpoint.next_offset
         self.learned = checkpoint.examples
         self._version_offset = checkpoint.version_offset
+
+    @property
+    def version(self) -> str:
+        """Name what has been learned so far."""
+        return version_of(KIND, self._version_offset)
+
+    def snapshot(self) -> Output | None:
+        """Return the record that publishes this version, of a report that serves.
+
+        None of another one, and while it knows too little.
+        """
+        if not isinstance(self.report, LifetimeValueReport):
+            return None
+        state = self.report.snapshot()
+        if state is None:
+            return None
+        body = {
+            "type": "model_snapshot",
+            "model": self.name,
+            "version": self.version,
+            "snapshot_schema": state["schema"],
+            "library": state["library"],
+            "examples": self.learned,
+            "positives": 0,
+            "state": state,
+        }
+        return record(topics.MODEL_SNAPSHOTS, f"{self.name}/{self.version}", body)
 
     def checkpoint(self) -> Output:
         """Return the record that a restart goes on from."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 from online_models import formats
 from online_models.lifetime_value import LifetimeValueModel
 from online_models.purchase_history import PurchaseHistory
+from online_models.served_lifetime_value import ServedLifetimeValue
 from schemas.milestones import InflowCounted, Milestone, PurchasesChanged
 from stream.reports.report import (
     Bars,
@@ -64,6 +65,12 @@ class LifetimeValueReport:
         elif isinstance(milestone, InflowCounted) and today > self._today:
             self._today = today
             self.model.refit(today)
+
+    def snapshot(self) -> dict[str, Any] | None:
+        """Return what serving needs; None while too little is known."""
+        if self.model.bg_nbd is None:
+            return None
+        return ServedLifetimeValue(self.model.bg_nbd, self.model.gamma_gamma).snapshot()
 
     def figures(self, today: int) -> dict[str, Any]:
         """Return the models' parameters, and what they say of customers of each kind."""

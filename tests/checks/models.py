@@ -7,12 +7,15 @@ import orjson
 from checks.verdict import Verdict, records_of
 from online_models.catalogue import build_model
 from schemas import topics
+from schemas.milestones import Milestone
 from stream.lead.labels import tasks_of
 from stream.lead.learner import Learner, decoded
 from stream.lead.policy_learner import PolicyLearner
 from stream.lead.uplift_learner import UpliftLearner
 from stream.lead.versions import VERSION, offset_of
+from stream.lead.worth import MODEL
 from stream.models import P_CONVERT
+from stream.reports.learner import ReportLearner
 from stream.settings import Settings
 
 
@@ -45,8 +48,17 @@ async def check_models(settings: Settings, verdict: Verdict) -> None:
     epsilon = settings.exploration_ratio
     learners += [PolicyLearner(kind, epsilon) for kind in settings.policies()]
     learners += [UpliftLearner()] if settings.holdout_share else []
+    reports = [ReportLearner(MODEL, settings.report_terms())] if settings.reports else []
     for record in await records_of(settings, topics.TRAINING_EXAMPLES):
         example = decoded(record.value)
+        for report in reports if isinstance(example, Milestone) else ():
+            report.learn(example, record.offset)
+            published = versions.pop((MODEL, report.version), None)
+            snapshot = report.snapshot()
+            if published is not None and (snapshot is None or snapshot.value not in published):
+                verdict.state_mismatches.append(
+                    f"{MODEL} {report.version} is not what its milestones teach"
+                )
         for learner in learners:
             if learner.learn(example, record.offset) is None:
                 continue

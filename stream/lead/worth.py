@@ -1,0 +1,36 @@
+"""What a lead is worth: a customer what it will still buy, another lead what it may become."""
+
+from typing import Any
+
+from online_models.served_lifetime_value import PredictsLifetimeValue
+from schemas.topics import DAY_S
+from stream.lead.house import House
+from stream.lead.state import LeadState
+
+MODEL = "lifetime_value"
+"""What predicts it, by the name that its versions go by."""
+HORIZON_DAYS = 365.0
+
+
+def expected(
+    state: LeadState,
+    p_convert: float,
+    now_s: float,
+    house: House,
+    model: PredictsLifetimeValue | None,
+) -> dict[str, Any] | None:
+    """Return what a lead is worth within a year, as triggers tell it; None while nobody knows."""
+    if model is None:
+        return None
+    bought = None if state.milestones is None else state.milestones.bought
+    if bought is None:
+        new_minor = model.predict_new_minor(HORIZON_DAYS)
+        value_minor = None if new_minor is None else round(p_convert * new_minor)
+        return {"value_minor": value_minor, "currency": house.currency}
+    found = model.predict_one(bought, max(bought.last_day, int(now_s // DAY_S)), HORIZON_DAYS)
+    return {
+        "value_minor": None if found.value_minor is None else round(found.value_minor),
+        "currency": house.currency,
+        "alive_probability": found.alive_probability,
+        "purchase_probability": found.purchase_probability,
+    }
