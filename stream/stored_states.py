@@ -81,6 +81,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
     house = settings.house()
     scorer = store.scorer(P_CONVERT, state.model_version) if state.model_version else None
     scored, points, _ = score_state(state, state.last_at_s, scorer, house)
+    kept = state.milestones
     return {
         "lead_id": state.lead_id,
         "asked_for": lead_id,
@@ -116,6 +117,11 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "journey": [
             {"occurred_at": rfc3339(at_s), "what": kind, "points": points}
             for at_s, kind, points in state.journey
+        ],
+        "source": None if kept is None else kept.source,
+        "touchpoints": [
+            {"occurred_at": rfc3339(at_s), "channel": channel, "campaign": campaign}
+            for at_s, channel, campaign in (kept.touches if kept is not None else ())
         ],
         "discounted": [
             {"kind": kind, "count": count, "reason": reason, "latest_at": rfc3339(at_s)}

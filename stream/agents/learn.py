@@ -102,7 +102,7 @@ class LearnWorker:
         self._quality = LearnerQuality(self._house)
         self._gauges = ReportGauges()
         self._reports_kept_s = clock()
-        self._observed_s = -math.inf
+        self._observed_s = self._told_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
         self._serving_reports: dict[str, dict[str, Any]] = {}
@@ -269,7 +269,10 @@ class LearnWorker:
             if now_s - self._observed_s >= OBSERVE_INTERVAL_S:
                 self._observed_s = now_s
                 self._quality.publish(self._contests)
-                self._gauges.publish(self._reports)
+        # Also where nothing is learned: an alarm says that nothing comes.
+        if now_s - self._told_s >= OBSERVE_INTERVAL_S:
+            self._told_s = now_s
+            self._gauges.publish(self._reports)
 
     def _crown(self, contest: Contest[Any]) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""

@@ -150,6 +150,10 @@ def explain(
             + (f", still a customer with {100 * stays:.0f} %" if stays is not None else ""),
             highlight=False,
         )
+    if report["source"] is not None:
+        path = " > ".join(touch["channel"] for touch in report["touchpoints"])
+        way = f"; touched since by {path}" if path else ""
+        console.print(f"came by {report['source']}{way}", markup=False, highlight=False)
     reasons = Table("why", "log-odds", title="Reasons", title_justify="left")
     for reason in report["reasons"]:
         reasons.add_row(reason["text"], f"{reason['contribution']:+.2f}")

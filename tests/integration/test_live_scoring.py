@@ -31,12 +31,15 @@ from stream.stored_states import LeadNotFoundError, find_lead
 WAIT_S = 30.0
 GROUPS = ("leadstream_group_", "leadstream_fairness_")
 WHERE_SOMETHING_IS_WRONG = {
+    "leadstream_milestones_refused",
     "leadstream_batch_retries",
     "leadstream_machine_events",
     "leadstream_snapshots_refused",
 }
 """Metrics without samples while all goes well and only people act."""
 WHERE_THERE_IS_MORE_TO_TELL = {
+    "leadstream_forecast_next_day",
+    "leadstream_inflow_below_usual",
     "leadstream_mean_reward",
     "leadstream_policy_advantage_reward",
     "leadstream_transitions_learned",
