@@ -15,7 +15,7 @@ from online_models.protocols import Features
 Array = NDArray[np.float64]
 Rows = NDArray[np.float32]
 
-_HIDDEN = (64, 64)
+HIDDEN = (64, 64)
 _BATCH, _EPOCHS = 512, 24
 _STEP_SIZES = ((0.5, 0.002), (0.75, 0.0005), (1.0, 0.0001))
 """Until which share of the steps Adam's is how large."""
@@ -62,10 +62,27 @@ def gain_network(
     states = np.full((len(rows), len(encoder)), np.nan, np.float32)
     for place, row in enumerate(rows):
         states[place, : len(row)] = row
-    network = Network(_HIDDEN, len(candidates), seed)
+    network = Network(HIDDEN, len(candidates), seed)
     network.grow(len(encoder))
     acting = NetworkActing("dqn", DeepQNetwork.preferred, encoder, network, epsilon)
     acting.place(candidates)
+    learn_gains(acting, states, gains, seed)
+    return acting
+
+
+def learn_gains(acting: NetworkActing, states: Rows, gains: Rows, seed: int) -> None:
+    """Fit a network to what each candidate would have gained, by Adam on the Huber loss.
+
+    Parameters
+    ----------
+    acting
+        Whose network is fitted, in place; its encoder knows all features.
+    states
+        Features of the decisions as the encoder has them, a row each.
+    gains, seed
+        As of ``gain_network``.
+    """
+    network, encoder = acting.network, acting.encoder
     targets = gains.astype(np.float64)
     generator, adam = np.random.default_rng(seed), Adam(0.0)
     steps = _EPOCHS * len(states) // _BATCH + 1
@@ -75,7 +92,6 @@ def gain_network(
         slope = partial(_slope, targets=targets[at])
         adam.move(network, network.gradient(slope, encoder.standardised(states[at])))
         network.weights *= 1.0 - _DECAY * adam.learning_rate
-    return acting
 
 
 def _slope(outputs: Array, targets: Array) -> Array:

@@ -11,7 +11,6 @@ privilege of training (Chen, Zhou, Koltun and Krähenbühl 2020, "Learning by ch
 
 import os
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from random import Random
 from typing import Any, NamedTuple
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 from online_models.policy.dqn import DeepQNetwork
 from online_models.policy.encoder import Encoder
 from online_models.policy.network_acting import NetworkActing
-from online_models.policy.networks import Adam, Network
+from online_models.policy.networks import Network
+from stream.simulator.gain_network import HIDDEN, learn_gains
 from stream.simulator.observation import OBSERVATION_NAMES, observe
 from stream.simulator.pipeline import Pipeline
 from stream.simulator.pipeline_oracle import OraclePolicy, Reach, counted_reach
@@ -39,14 +39,7 @@ _TAUGHT_PER_DAY = 0.015
 _BY_CHANCE_PER_DAY, _EXPLORING_PER_DAY = 0.04, 0.015
 """Share of a lead's days with a contact by chance: in the first round, and beside the policy."""
 _FATIGUE_PRICE = 0.003
-_HIDDEN = (64, 64)
 _ENOUGH_FOR_MOMENTS = 5_000
-_BATCH, _EPOCHS = 512, 24
-_STEP_SIZES = ((0.5, 0.002), (0.75, 0.0005), (1.0, 0.0001))
-"""Until which share of the steps Adam's is how large."""
-_DECAY = 0.02
-_FARTHEST = 5.0
-"""No example moves the network as if it were off by more than this many units."""
 
 
 class _Shift(NamedTuple):
@@ -176,24 +169,11 @@ def _learned(states: Rows, gains: Rows, seed: int) -> NetworkActing:
     encoder = Encoder()
     for row in states[:_ENOUGH_FOR_MOMENTS].tolist():
         encoder.observe(dict(zip(OBSERVATION_NAMES, row, strict=True)))
-    network = Network(_HIDDEN, len(ACTIONS), seed)
+    network = Network(HIDDEN, len(ACTIONS), seed)
     network.grow(len(encoder))
     acting = NetworkActing("dqn", DeepQNetwork.preferred, encoder, network, epsilon=0.05)
     acting.place(CANDIDATES)
-    targets = gains.astype(np.float64) / GAIN_UNIT
-    generator, adam = np.random.default_rng(seed), Adam(0.0)
-    steps = _EPOCHS * len(states) // _BATCH + 1
-    for step in range(steps):
-        adam.learning_rate = next(rate for share, rate in _STEP_SIZES if step < share * steps)
-        at = generator.integers(0, len(states), _BATCH)
-        slope = partial(_slope, targets=targets[at])
-        adam.move(network, network.gradient(slope, encoder.standardised(states[at])))
-        network.weights *= 1.0 - _DECAY * adam.learning_rate
+    # Doing nothing, the first output, stays at 0.
+    nothing = np.full((len(gains), 1), np.nan)
+    learn_gains(acting, states, np.hstack([nothing, gains.astype(np.float64) / GAIN_UNIT]), seed)
     return acting
-
-
-def _slope(outputs: Array, targets: Array) -> Array:
-    """Return the slope of the mean Huber loss; doing nothing, the first output, stays at 0."""
-    slope = np.zeros_like(outputs)
-    slope[:, 1:] = np.clip(outputs[:, 1:] - targets, -_FARTHEST, _FARTHEST) / len(targets)
-    return slope
