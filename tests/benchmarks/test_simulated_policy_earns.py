@@ -9,8 +9,8 @@ Where a model scores, a lead earns .1648 by the policy with 2.6 contacts and .14
 
     LEADSTREAM_UNSEEN_LEADS=5000 pytest -s tests/benchmarks/test_simulated_policy_earns.py
 
-takes nine minutes. Without the variable fewer leads are trained on and compared, which shows no more
-than that the policy is no worse beyond chance.
+takes nine minutes. Without the variable fewer leads are trained on and compared, which shows no
+more than that the policy is no worse beyond chance.
 """
 
 import os
@@ -24,7 +24,7 @@ from stream.simulator.house_comparison import compare
 from stream.simulator.house_training import checked_likeness, train
 from stream.simulator.world import WorldParameters
 
-UNSEEN_LEADS = int(os.environ.get("LEADSTREAM_UNSEEN_LEADS", "300"))
+UNSEEN_LEADS = int(os.environ.get("LEADSTREAM_UNSEEN_LEADS", "150"))
 TRAINING_LEADS = 8 * UNSEEN_LEADS // 5
 IS_FULL = UNSEEN_LEADS >= 5_000
 WORLD = WorldParameters()
