@@ -69,6 +69,7 @@ class WorkerProcess:
             self._house.sealer,
             replayed=settings.clock == "event",
             future_tolerance_s=settings.future_tolerance_s,
+            reader=settings.text_reader() if "route" in roles else None,
         )
         self._shared = SharedProducer(settings, self)
         self._offsets: dict[TP, int] = {}

@@ -16,6 +16,7 @@ from stream.lead.learner import Learner, decoded
 from stream.lead.outputs import Origin, Output
 from stream.lead.partition import Partition
 from stream.lead.routing import Router
+from stream.lead.text_reading import ReadsTexts
 from stream.models import P_CONVERT, SnapshotStore
 from stream.scored_rows import Watch, WatchedPartition
 
@@ -51,6 +52,8 @@ class OfflineStream:
         Is shown each score as it is made.
     note
         Is told each milestone.
+    reader
+        Reads the texts of events; None leaves them unread.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class OfflineStream:
         kinds: Sequence[str] = (CHAMPION,),
         watch: Watch | None = None,
         note: Callable[[Milestone], None] = lambda _: None,
+        reader: ReadsTexts | None = None,
     ) -> None:
         self._note = note
         self.store = SnapshotStore()
@@ -80,7 +84,7 @@ class OfflineStream:
         self.reasons: Counter[str] = Counter()
         self.refused: list[str] = []
         self._sealer = house.sealer
-        self._router = Router(email_key, house.sealer, replayed=True)
+        self._router = Router(email_key, house.sealer, replayed=True, reader=reader)
         self._received_s = received_s
         self._offset = 0
         self._examples = 0

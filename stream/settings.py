@@ -26,6 +26,7 @@ from stream.lead.labels import MODEL, TASKS
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
 from stream.lead.purchases import product_task
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
+from stream.lead.text_reading import ReadsTexts
 from stream.reports.report import Terms
 
 SECRETS_DIR = "LEADSTREAM_SECRETS_DIR"
@@ -139,6 +140,10 @@ PolicyKind = Annotated[str, Field(min_length=1), AfterValidator(_checked_policy)
 PolicyKinds = Annotated[str, AfterValidator(_checked_policy)]
 
 
+class TextReaderMissingError(ImportError):
+    """What reads texts is not installed; the message says how to get it."""
+
+
 class Settings(BaseSettings):
     """The settings of all commands; ``leadstream settings`` prints the effective ones."""
 
@@ -246,6 +251,11 @@ class Settings(BaseSettings):
         description="Share of leads that are left alone, to compare the others with; a lead's "
         "group never changes. Above 0 it is learned whom nurturing drives away, and those are left "
         "alone as well.",
+    )
+    read_texts: bool = Field(
+        False,
+        description="Whether route reads what forms, mail answers and call notes say: language, "
+        "sentiment, intents. Takes 100 MB a worker, and pip install 'leadstream[language]'.",
     )
     reports: bool = Field(
         True,
@@ -422,6 +432,9 @@ class Settings(BaseSettings):
     cooldown_absence_s: Seconds = Field(
         604_800.0, description="Least seconds between two absence triggers of a lead."
     )
+    cooldown_urgent_negative_s: Seconds = Field(
+        86_400.0, description="Least seconds between two urgent_negative triggers of a lead."
+    )
     trigger_ttl_s: Annotated[float, Field(gt=0)] = Field(
         259_200.0, description="Seconds for which a trigger may be acted upon."
     )
@@ -429,6 +442,9 @@ class Settings(BaseSettings):
     action_tier_rose: str = Field("sales_alert", description="Action that tier_rose asks for.")
     action_tier_fell: str = Field("nurture_email", description="Action that tier_fell asks for.")
     action_absence: str = Field("win_back_email", description="Action that absence asks for.")
+    action_urgent_negative: str = Field(
+        "call", description="Action that urgent_negative asks for, where texts are read."
+    )
 
     opt_in_scoring: Countries = Field(
         "", description="Countries in which a lead is scored only after it said yes to scoring."
@@ -614,6 +630,26 @@ class Settings(BaseSettings):
             group_attributes=_attributes(self.group_attributes),
             excluded_attributes=excluded,
         )
+
+    def text_reader(self) -> ReadsTexts | None:
+        """Return what reads texts of leads; None where they are not read.
+
+        Raises
+        ------
+        TextReaderMissingError
+            If its libraries are not installed.
+        """
+        if not self.read_texts:
+            return None
+        try:
+            # Imported here: its libraries are an extra, and take a second and 100 MB.
+            from online_models.text_reader import TextReader  # noqa: PLC0415
+        except ImportError as error:
+            raise TextReaderMissingError(
+                f"LEADSTREAM_READ_TEXTS needs {error.name}: pip install 'leadstream[language]', or "
+                "unset it"
+            ) from None
+        return TextReader()
 
     def report_terms(self) -> Terms:
         """Return what reports go by."""

@@ -16,6 +16,7 @@ from stream.lead.point_rules import parse_point_rules
 from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
 from stream.lead.state import LeadState
+from stream.lead.text_reading import ReadsTexts
 from stream.models import SnapshotStore
 from stream.offline import LogEntry
 
@@ -79,7 +80,12 @@ class LeadStream:
     """Partitions that send each other forwards through a router, by hand where wanted."""
 
     def __init__(
-        self, partitions: int = 1, house: House = HOUSE, *, replayed: bool = False
+        self,
+        partitions: int = 1,
+        house: House = HOUSE,
+        *,
+        replayed: bool = False,
+        reader: ReadsTexts | None = None,
     ) -> None:
         self.house = house
         self.store = SnapshotStore()
@@ -92,7 +98,7 @@ class LeadStream:
         self.suppressed: Counter[tuple[str, str]] = Counter()
         self.overflows = 0
         self.now_s = START_S
-        self._router = Router(EMAIL_KEY, house.sealer, replayed=replayed)
+        self._router = Router(EMAIL_KEY, house.sealer, replayed=replayed, reader=reader)
         self._arrived: Counter[str] = Counter()
 
     def send(self, *events: dict[str, Any] | bytes, deliver: bool = True) -> None:

@@ -55,11 +55,12 @@ def report(
             typer.echo(f"leadstream: {error}", err=True)
             raise typer.Exit(2) from None
     settings = Settings()
+    today: int | None = None
     if log is None:
         found = asyncio.run(report_from_kafka(settings, name))
-    else:
-        found = report_from_log(settings, name, read_lines(log))
-    figures = found.figures(int(time.time() // DAY_S))
+    else:  # of the past, its newest day is the present one
+        found, today = report_from_log(settings, name, read_lines(log))
+    figures = found.figures(int(time.time() // DAY_S) if today is None else today)
     if json:
         typer.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -20,10 +20,10 @@ SILENT = frozenset({"web", "sales", "ad", "none"})
 """Channels that do not reach out: the lead comes by itself, or is only talked about."""
 CHANNELS = SILENT | {EMAIL, "phone", "sms", "post"}
 
-Rule = Literal["high_intent", "tier_rose", "tier_fell", "absence", "stage_age"]
+Rule = Literal["high_intent", "tier_rose", "tier_fell", "absence", "stage_age", "urgent_negative"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """The occasions on which an action can be offered."""
-STAGE_AGE = "stage_age"
+STAGE_AGE, URGENT_NEGATIVE = "stage_age", "urgent_negative"
 
 Framing = Literal["plain", "social_proof", "loss", "scarcity", "reciprocity", "authority"]
 """How an offer is put: plainly; by what others do, what is lost without it, how little is left of

@@ -13,6 +13,7 @@ DEFAULT_ACTIONS: Mapping[str, str] = MappingProxyType(
         "tier_rose": "sales_alert",
         "tier_fell": "nurture_email",
         "absence": "win_back_email",
+        "urgent_negative": "call",
     }
 )
 EMAIL_ACTIONS = ("nurture_email", "win_back_email")

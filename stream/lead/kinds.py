@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from stream.lead.text_reading import TEXT_READING, kinds_read
+
 MAX_KIND_CHARACTERS = 64
 
 BY_THE_LEAD = frozenset(
@@ -17,6 +19,8 @@ ON_THE_WEBSITE = frozenset({"page_view", "form_fill"})
 def kinds_of(event: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the kinds that an event counts as: its type, then what it was more closely.
 
+    What its text says comes before both: the last is what the event itself was.
+
     Examples
     --------
     >>> kinds_of({"type": "page_view", "url": "https://example.com/pricing?a=1"})
@@ -25,27 +29,32 @@ def kinds_of(event: Mapping[str, Any]) -> tuple[str, ...]:
     ('activity:webinar_attended',)
     >>> kinds_of({"type": "lead_profile", "attributes": {}})
     ()
+    >>> kinds_of({"type": "email_reply", "text_reading": {"intents": ["price"], "sentiment": 0.0}})
+    ('text:price', 'email_reply')
     """
     kind: str = event["type"]
     match kind:
         case "page_view":
             return kind, _short(f"page_view:{section_of(event['url'])}")
         case "form_fill":
-            return kind, f"form_fill:{event['form_kind']}"
+            own: tuple[str, ...] = (kind, f"form_fill:{event['form_kind']}")
         case "activity":
-            return (_short(f"activity:{event['name']}"),)
+            own = (_short(f"activity:{event['name']}"),)
+        case "email_reply":
+            own = (kind,)
         case "stage_change":
             return (_short(f"stage_change:{event['stage']}"),)
         case "sales_feedback":
             return (f"sales_feedback:{event['verdict']}",)
         case "outcome":
             return (f"outcome:{event['result']}",)
-        case "email_open" | "email_click" | "email_reply" | "email_bounce" | "email_unsubscribe":
+        case "email_open" | "email_click" | "email_bounce" | "email_unsubscribe":
             return (kind,)
         case "purchase" | "satisfaction":
             return (kind,)
         case _:
             return ()
+    return (*kinds_read(event[TEXT_READING]), *own) if TEXT_READING in event else own
 
 
 def section_of(url: str) -> str:

@@ -9,6 +9,7 @@ from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.scoring import Scored
 from stream.lead.state import LeadState
+from stream.lead.text_reading import TEXT_READING
 from stream.lead.triggers import Cause, Nurture, Verdict
 
 
@@ -41,7 +42,10 @@ def decide(
     if event is None:
         rules = triggers.rules_met("", None, former, tier)
     else:
-        rules = triggers.rules_met(event["type"], event.get("form_kind"), former, tier)
+        is_urgent = TEXT_READING in event and event[TEXT_READING]["is_urgent_negative"]
+        rules = triggers.rules_met(
+            event["type"], event.get("form_kind"), former, tier, is_urgent_negative=is_urgent
+        )
     if timer is not None:
         rules.append(timer)
     if not rules:  # as with most events

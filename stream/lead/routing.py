@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas import topics
 from stream.lead import identity
-from stream.lead.hashing import email_hash, stable_id
+from stream.lead.hashing import stable_id
 from stream.lead.outputs import (
     Headers,
     Origin,
@@ -20,7 +20,9 @@ from stream.lead.outputs import (
     epoch_s,
     forwarded,
 )
+from stream.lead.own_fields import EMAIL_HASH, rewritten
 from stream.lead.sealing import Sealer
+from stream.lead.text_reading import TEXT_READING, ReadsTexts, read
 
 SOURCE_HEADER = "source"
 """Header of a log record: topic/partition/offset of the input record it came from."""
@@ -31,8 +33,6 @@ CLOCK_HEADER = "clock"
 """Header of a log record whose own time is the time (replayed events); absent when live."""
 
 MAX_VALUE_BYTES = 1_000_000
-WITH_EMAILS = frozenset({"form_fill", "lead_profile"})
-"""Types that name a lead by ``email``, or by the attribute of that name."""
 ACCEPTED_ELSEWHERE = frozenset({"cost"})
 """Valid types that concern no single lead, so that no lead state is folded from them."""
 
@@ -76,6 +76,8 @@ class Router:
         True where events bring their own time (replay, demo); then the log says so.
     future_tolerance_s
         How far ahead of the receiver's clock an event may be.
+    reader
+        Reads the texts of events; None leaves them unread.
     """
 
     def __init__(
@@ -85,11 +87,13 @@ class Router:
         *,
         replayed: bool = False,
         future_tolerance_s: float = 300.0,
+        reader: ReadsTexts | None = None,
     ) -> None:
         self._email_key = email_key
         self._sealer = sealer
         self._clock: Headers = [(CLOCK_HEADER, b"event")] if replayed else []
         self._future_tolerance_s = future_tolerance_s
+        self._reader = reader
         self._adapters: Mapping[str, TypeAdapter[Any]] = {
             t.name: t.adapter() for t in topics.INPUTS
         }
@@ -207,32 +211,24 @@ class Router:
             )
         if event["type"] not in ACCEPTED_ELSEWHERE:
             _check_ids(event)
-        if identity.may_hold_email(value) or "email_hash" in event:
-            given = event.get("email_hash")
-            event = self._without_emails(event)
-            if is_ours and isinstance(given, str):
-                event.setdefault("email_hash", given)
+        # Before addresses are hashed, which a reader knows for what they are.
+        reading = None if self._reader is None or is_ours else read(event, self._reader)
+        if (
+            reading is not None
+            or identity.may_hold_email(value)
+            or EMAIL_HASH in event
+            or TEXT_READING in event
+        ):
+            event = rewritten(event, self._email_key, reading, is_ours=is_ours)
             value = orjson.dumps(event)
             if len(value) > MAX_VALUE_BYTES:
                 raise Refusal(
                     "too_large",
                     None,
-                    f"{len(value)} bytes with its email addresses hashed, at most "
-                    f"{MAX_VALUE_BYTES}; send long content by reference",
+                    f"{len(value)} bytes with its email addresses hashed and its text read, at "
+                    f"most {MAX_VALUE_BYTES}; send long content by reference",
                 )
         return event, value
-
-    def _without_emails(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Replace addresses by their keyed hash, wherever; the lead's own is ``email_hash``."""
-        event = {k: v for k, v in event.items() if k != "email_hash"}  # a sender's is not ours
-        holder = event
-        if event["type"] == "lead_profile":
-            holder = event["attributes"] = dict(event["attributes"])
-        email = holder.pop("email", None) if event["type"] in WITH_EMAILS else None
-        event = identity.hide_emails(event, self._email_key)
-        if isinstance(email, str) and identity.is_email(email):
-            event["email_hash"] = email_hash(email, self._email_key)
-        return event
 
     def _resolve(self, event: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
         try:

@@ -1,7 +1,8 @@
 """Nurture triggers: which occasion has come, what may be done on it, and what is done.
 
-On an occasion (tier rose, tier fell, high intent, absence) the catalogue offers candidates, the
-rules of the house let some of them through, and a policy chooses one. What is held back says why.
+On an occasion (tier rose, tier fell, high intent, absence, urgent complaint) the catalogue offers
+candidates, the rules of the house let some of them through, and a policy chooses one. What is held
+back says why.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from online_models.served_lifetime_value import PredictsLifetimeValue
 from online_models.uplift_effect import PredictsUplift, Uplift
 from schemas import topics
 from stream.lead import governance, transitions, uplift, worth
-from stream.lead.action import NOTHING, Candidate
+from stream.lead.action import NOTHING, URGENT_NEGATIVE, Candidate
 from stream.lead.actions import candidates
 from stream.lead.budgets import Budgets
 from stream.lead.features import Features
@@ -71,13 +72,22 @@ class Verdict(NamedTuple):
     output: Output | None
 
 
-def rules_met(event_type: str, form_kind: str | None, former: str | None, tier: str) -> list[str]:
+def rules_met(
+    event_type: str,
+    form_kind: str | None,
+    former: str | None,
+    tier: str,
+    *,
+    is_urgent_negative: bool = False,
+) -> list[str]:
     """Return the rules that an event meets, by what it is and by what it did to the tier.
+
+    What is urgent comes first: caps let no more than so many through.
 
     >>> rules_met("form_fill", "demo_request", "cold", "hot")
     ['high_intent', 'tier_rose']
     """
-    rules = []
+    rules = [URGENT_NEGATIVE] if is_urgent_negative else []
     if event_type == "form_fill" and form_kind == "demo_request":
         rules.append("high_intent")
     before, after = RANK[former or "cold"], RANK[tier]

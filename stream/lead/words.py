@@ -32,6 +32,22 @@ _KINDS = {
     "sales_feedback": "sales feedback",
     "outcome": "outcomes",
 }
+_TEXTS = {
+    "price": "asks for a price",
+    "meeting": "asks for a meeting or a call",
+    "integration": "asks about integrations",
+    "security": "asks about security or data protection",
+    "complaint": "complains",
+    "cancellation": "wants to cancel",
+    "unsubscribe": "wants no more mails",
+    "competitor": "names a competitor",
+    "urgency": "says that it is urgent",
+    "refusal": "says no",
+    "auto_reply": "answers automatically",
+    "negative": "sounds displeased",
+    "positive": "sounds pleased",
+}
+"""What a lead's text says; kinds of ``stream.lead.text_reading``."""
 
 
 @lru_cache(NAMES_KEPT)
@@ -42,6 +58,8 @@ def words_of(fact: str) -> str:
     --------
     >>> words_of("count:page_view:pricing"), words_of("last=form_fill:demo_request")
     ('page views: pricing', 'the newest event: form fill demo request')
+    >>> words_of("count:text:price"), words_of("count:text:complaint")
+    ('asks for a price', 'complains')
     >>> words_of("points:pricing_page"), words_of("attribute:country=DE"), words_of("dwell")
     ('the rule "pricing page"', 'country: DE', 'time spent on pages')
     """
@@ -50,6 +68,8 @@ def words_of(fact: str) -> str:
     view, colon, rest = fact.partition(":")
     if view == "count" and colon:
         kind, _, detail = rest.partition(":")
+        if kind == "text" and detail in _TEXTS:
+            return _TEXTS[detail]
         what = _KINDS.get(kind, _plain(kind))
         return f"{what}: {_plain(detail)}" if detail else what
     if view == "points" and colon:

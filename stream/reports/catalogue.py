@@ -5,9 +5,15 @@ from types import MappingProxyType
 
 from stream.reports.attribution import AttributionReport
 from stream.reports.forecast import ForecastReport
+from stream.reports.kpis import KpisReport
 from stream.reports.lifetime_value import LifetimeValueReport
 from stream.reports.report import Report
 
-KINDS: tuple[type[Report], ...] = (AttributionReport, ForecastReport, LifetimeValueReport)
+KINDS: tuple[type[Report], ...] = (
+    AttributionReport,
+    ForecastReport,
+    LifetimeValueReport,
+    KpisReport,
+)
 REPORTS: Mapping[str, type[Report]] = MappingProxyType({kind.name: kind for kind in KINDS})
 """By the name that commands know them by."""

@@ -27,6 +27,7 @@ async def check_inputs(settings: Settings, verdict: Verdict) -> None:
         settings.sealer(),
         replayed=settings.clock == "event",
         future_tolerance_s=settings.future_tolerance_s,
+        reader=settings.text_reader(),
     )
     for topic in (*topics.INPUTS, topics.LEAD_FORWARDS):
         for record in await records_of(settings, topic):

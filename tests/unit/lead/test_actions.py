@@ -109,12 +109,14 @@ def test_the_default_catalogue_is_one_action_a_rule():
         "tier_fell": ["nurture_email"],
         "absence": ["win_back_email"],
         "stage_age": [],
+        "urgent_negative": ["call"],
     }
     mails = {action.name for action in default.action if "email" in action.purposes}
     assert mails == {"nurture_email", "win_back_email"}
     hour_s, day_s = 3_600.0, 86_400.0
     assert default.governance.cooldown_s == {
         "high_intent": hour_s, "tier_rose": day_s, "tier_fell": day_s, "absence": 7 * day_s,
+        "urgent_negative": day_s,
     }  # fmt: skip
     assert {default.ttl_s(action) for action in default.action} == {3 * day_s}
     assert not default.has_budgets

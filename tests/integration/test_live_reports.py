@@ -18,9 +18,11 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.lead.learner import decoded
+from stream.report_sources import spend_from_kafka
 from stream.reports.catalogue import REPORTS
 from stream.reports.learner import ReportLearner
 from stream.reports.report import DAY_S
+from stream.reports.spend import TakesSpend
 from stream.settings import Settings
 from stream.simulator import Simulation
 
@@ -44,6 +46,8 @@ async def told(settings: Settings, name: str) -> dict[str, Any]:
         milestone = decoded(record.value)
         if isinstance(milestone, Milestone):
             learner.learn(milestone, record.offset)
+    if isinstance(learner.report, TakesSpend):
+        learner.report.take_spend(await spend_from_kafka(settings))
     figures: dict[str, Any] = learner.report.figures(int(time.time() // DAY_S))
     return figures
 
