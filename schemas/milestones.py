@@ -118,12 +118,14 @@ class InflowCounted(Milestone):
     """What came in within a minute on one partition: page views, forms by id, deals.
 
     ``minute`` counts from 1970-01-01. ``counts`` is empty where nothing came, which is said by the
-    first partition alone.
+    first partition alone. ``is_live`` says that events came when they occurred, and were not
+    replayed.
     """
 
     type: Literal["inflow_counted"] = "inflow_counted"
     minute: Annotated[int, Field(ge=0, lt=2**40)]
     counts: dict[str, Minor]
+    is_live: bool = False
 
 
 MILESTONES = (

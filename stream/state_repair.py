@@ -88,7 +88,8 @@ async def fold_log(
     LogCutError
         If the log no longer begins at its beginning, so that states would lack what is gone.
     """
-    partition = Partition(house, store)
+    partitions = await partitions_of(settings, topics.LEAD_EVENTS)
+    partition = Partition(house, store, number=number, partitions=partitions)
     outputs: list[Output] = []
     name = settings.topic(topics.LEAD_EVENTS.name)
     # Not the first record's: what was aborted is in no batch.

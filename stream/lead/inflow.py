@@ -25,13 +25,20 @@ class InflowCounts:
     ----------
     minute, page_views, counts
         As exported: minutes since 1970, and what has come in it so far.
+    is_live
+        Whether the newest event came when it occurred, and is not replayed.
     """
 
-    __slots__ = ("counts", "ends_s", "minute", "page_views")
+    __slots__ = ("counts", "ends_s", "is_live", "minute", "page_views")
 
     def __init__(
-        self, minute: int = 0, page_views: int = 0, counts: Mapping[str, int] | None = None
+        self,
+        minute: int = 0,
+        page_views: int = 0,
+        counts: Mapping[str, int] | None = None,
+        is_live: bool = False,
     ) -> None:
+        self.is_live = is_live
         self.minute = minute
         self.ends_s = (minute + 1) * MINUTE_S
         self.page_views = page_views
@@ -73,13 +80,14 @@ class InflowCounts:
             "type": "inflow_counted",
             "minute": minute,
             "counts": counts,
+            "is_live": self.is_live,
             "occurred_at": rfc3339((minute + 1) * MINUTE_S),
         }
         return [output(body)]
 
     def row(self) -> list[Any]:
         """Return it as plain JSON, of which ``InflowCounts(*row)`` makes it again."""
-        return [self.minute, self.page_views, dict(self.counts)]
+        return [self.minute, self.page_views, dict(self.counts), self.is_live]
 
     def _add(self, name: str, amount: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + amount

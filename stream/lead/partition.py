@@ -158,6 +158,7 @@ class Partition:
                 event, path = event["event"], tuple(event["path"])
                 kind = event["type"]
             at_s = epoch_s(event["occurred_at"])
+            self.progress.inflow.is_live = not replayed
             if not replayed:
                 self.progress.clock.advance(record.timestamp / 1000.0)
             elif is_witness:

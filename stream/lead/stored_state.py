@@ -145,7 +145,7 @@ class StoredMeta(TypedDict):
     versions: dict[str, str]
     recent_s: list[AtS]
     budgets: NotRequired[tuple[str, dict[str, StoredSpent]]]
-    inflow: NotRequired[tuple[Count, Count, dict[str, int]]]
+    inflow: NotRequired[tuple[Count, Count, dict[str, int], bool]]
     conversion_delays: NotRequired[dict[Annotated[str, Field(pattern=r"^\d{1,2}$")], Count]]
 
 

@@ -40,6 +40,7 @@ class ForecastReportState(TypedDict):
     library: str
     minutes: dict[Annotated[str, Field(pattern=r"^\d{1,12}$")], Counts]
     closed: Annotated[int, Field(ge=-1, le=MAX_BUCKET)]
+    is_live: bool
     hour: Counts
     day: Counts
     hour_from: Minute
@@ -54,7 +55,7 @@ _STATE: TypeAdapter[Any] = TypeAdapter(ForecastReportState)
 
 
 class ForecastReport:
-    """Forecasts of leads, deals and revenue, and alarms on page views and each form.
+    """Forecasts of leads, deals and revenue, and alarms on live page views and each form.
 
     Parameters
     ----------
@@ -68,6 +69,7 @@ class ForecastReport:
         self._terms = terms
         self._minutes: dict[int, dict[str, int]] = {}
         self._closed = -1
+        self._is_live = False
         self._sums: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self._from = [0, 0]
         self._hourly = {name: _hourly() for name in SERIES}
@@ -82,6 +84,7 @@ class ForecastReport:
             counts["lead"] = counts.get("lead", 0) + 1
         if not isinstance(milestone, InflowCounted):
             return
+        self._is_live = milestone.is_live
         # What comes too late for its minute counts in the first that is open.
         minute = max(milestone.minute, self._closed + 1)
         counts = self._minutes.setdefault(minute, {})
@@ -184,6 +187,7 @@ class ForecastReport:
             "library": LIBRARY,
             "minutes": {str(minute): counts for minute, counts in self._minutes.items()},
             "closed": self._closed,
+            "is_live": self._is_live,
             "hour": self._sums[0],
             "day": self._sums[1],
             "hour_from": self._from[0],
@@ -201,7 +205,7 @@ class ForecastReport:
         state: ForecastReportState = formats.validated(_STATE, checkpoint, "forecast report")
         report = cls(terms)
         report._minutes = {int(minute): dict(of) for minute, of in state["minutes"].items()}
-        report._closed = state["closed"]
+        report._closed, report._is_live = state["closed"], state["is_live"]
         report._sums = (dict(state["hour"]), dict(state["day"]))
         report._from = [state["hour_from"], state["day_from"]]
         if {*state["hourly"]} != {*SERIES} or {*state["daily"]} != {*SERIES}:
@@ -220,6 +224,15 @@ class ForecastReport:
             sums = self._sums[number]
             for name in SERIES:
                 sums[name] = sums.get(name, 0) + counts.get(name, 0)
+        self._closed = minute
+        if self._is_live:
+            self._watch(minute, counts)
+
+    def _watch(self, minute: int, counts: Mapping[str, int]) -> None:
+        """Weigh a minute against the usual.
+
+        An alarm is of what happens now, and history is replayed in a thousandth of its time.
+        """
         for name in counts:
             is_watched = name == WATCHED or name.startswith(FORM)
             if is_watched and name not in self._alarms and len(self._alarms) < MAX_WATCHED:
@@ -232,7 +245,6 @@ class ForecastReport:
                 continue
             if alert is not None:
                 self.alerts = [*self.alerts, {"series": name, **alert._asdict()}][-ALERTS_KEPT:]
-        self._closed = minute
 
     def _roll(self, number: int, bucket: int, models: dict[str, InflowForecast]) -> None:
         """Learn a bucket that is over, as the first minute of another one comes."""

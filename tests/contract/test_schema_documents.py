@@ -103,7 +103,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "customer_active": {"won_at": AT, "month": 3, "source": "email", "occurred_at": AT},
     "lead_answered": {"response_s": 3_600.0, "tier": "warm", "occurred_at": AT},
     "satisfaction_told": {"score": 8.0, "scale_max": 10.0, "occurred_at": AT},
-    "inflow_counted": {"minute": 29_500_000, "counts": {"page_view": 12}, "occurred_at": AT},
+    "inflow_counted": {"minute": 29_500_000, "counts": {"page_view": 12}, "occurred_at": AT}
+    | {"is_live": True},
     "model_snapshot": VERSION
     | {"snapshot_schema": 1, "library": "river 0.26.1", "state": STATE}
     | {"examples": 100, "positives": 3},

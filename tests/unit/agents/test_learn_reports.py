@@ -111,7 +111,7 @@ async def test_a_form_that_broke_is_told_to_prometheus(monkeypatch):
     minutes = [
         InflowCounted(
             minute=first + number, counts={"form:contact": 3} if number < hours * 60 - 90 else {},
-            occurred_at=START + timedelta(minutes=number + 1),
+            is_live=True, occurred_at=START + timedelta(minutes=number + 1),
         )
         for number in range(hours * 60)
     ]  # fmt: skip

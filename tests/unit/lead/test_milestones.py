@@ -203,7 +203,7 @@ def test_what_came_in_is_told_by_minute_even_if_it_is_nothing():
         for name, count in one.counts.items():
             sums[name] = sums.get(name, 0) + count
     assert sums == {"page_view": 3, "form:f": 1, "won": 1, "revenue": 700}
-    assert all(one.counts for one in counted)
+    assert all(one.counts and one.is_live for one in counted)
     stream.tick(130.0)
     assert [one.counts for one in told(stream, InflowCounted)[-2:]] == [{}, {}]
 
@@ -266,3 +266,12 @@ def test_the_control_group_is_told_of():
     for n in range(40):
         stream.send(event("outcome", f"o{n}", 0.0, lead_id=f"L{n}"))
     assert {one.is_holdout for one in told(stream, JourneyEnded)} == {True, False}
+
+
+def test_what_is_replayed_is_not_told_as_live():
+    stream = LeadStream(house=TELLS, replayed=True)
+    for n in range(20):
+        stream.send(visit(f"v{n}", n * 60.0))
+    counted = told(stream, InflowCounted)
+    assert counted
+    assert not any(one.is_live for one in counted)

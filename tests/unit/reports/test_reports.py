@@ -74,7 +74,8 @@ def _minutes(days: int) -> Iterator[InflowCounted]:
     for number in range(0, days * 1_440, 10):
         at = START + timedelta(minutes=number + 1)
         counts = {"page_view": 9, "form:contact": 2, "won": int(number % 360 == 0)}
-        yield InflowCounted(minute=START_MINUTE + number, counts=counts, occurred_at=at)
+        minute = START_MINUTE + number
+        yield InflowCounted(minute=minute, counts=counts, is_live=True, occurred_at=at)
 
 
 def _purchases(random: Random, won: datetime, source: str, days: int) -> list[Milestone]:
