@@ -14,6 +14,7 @@ from stream.bench.harness import BenchError
 from stream.cli import (
     bench,
     dead_letters,
+    export,
     inspect,
     models,
     operate,
@@ -36,6 +37,7 @@ from stream.policy_log import PolicyLogError
 from stream.repartition import RepartitionError
 from stream.rules_file import RulesChangedError
 from stream.settings import SECRETS_DIR, Settings
+from stream.warehouse_folder import WarehouseError
 
 app = typer.Typer(
     name="leadstream",
@@ -51,6 +53,7 @@ models.register(app)
 inspect.register(app)
 policies.register(app)
 reports.register(app)
+export.register(app)
 state.register(app)
 bench.register(app)
 dead_letters.register(app)
@@ -69,6 +72,7 @@ _EXPECTED = (
     StateFormatError,
     TomlFileError,
     TopicError,
+    WarehouseError,
 )
 
 
