@@ -48,8 +48,8 @@ OBSERVE_INTERVAL_S = 5.0
 """Least seconds between two looks at how well models do: they take some milliseconds."""
 EXAMPLES_AT_ONCE = 50
 """Of a batch: a whole one can take many seconds where learning has a tenth of the time."""
-REPORTS_INTERVAL_S = 300.0
-"""Least seconds between two checkpoints of reports: they are large, and learned anew in no time."""
+REPORT_BYTES_PER_S = 10_000
+"""So much a report may write, in the mean: a large one is kept more rarely than models are."""
 SLICE_S = 0.001
 """How long learning may keep a process from everything else at a time."""
 
@@ -101,7 +101,7 @@ class LearnWorker:
         self._house = settings.house()
         self._quality = LearnerQuality(self._house)
         self._gauges = ReportGauges()
-        self._reports_kept_s = clock()
+        self._reports_due_s: dict[str, float] = {}
         self._observed_s = self._told_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
@@ -169,7 +169,8 @@ class LearnWorker:
     async def pause(self) -> None:
         """Leave checkpoints; the models are read anew when the partition comes back."""
         if self._contests:
-            await self._send(self._reports_checkpoints(), checkpoint=True)
+            self._reports_due_s = {}
+            await self._send([], checkpoint=True)
         self.discard()
 
     async def close(self) -> None:
@@ -334,8 +335,7 @@ class LearnWorker:
             next_offset = self._next_offset()
             for contest in self._contests:
                 records += contest.checkpoints()
-            if self._clock() - self._reports_kept_s >= REPORTS_INTERVAL_S:
-                records += self._reports_checkpoints()
+            records += self._reports_checkpoints()
         await self._producer.send(
             [signed(record, secret) for record in records], next_offset=next_offset
         )
@@ -343,8 +343,15 @@ class LearnWorker:
             self._checkpointed, self._checkpointed_s = next_offset, self._clock()
 
     def _reports_checkpoints(self) -> list[Output]:
-        self._reports_kept_s = self._clock()
-        return [report.checkpoint() for report in self._reports if report.has_learned]
+        now_s, records = self._clock(), []
+        for report in self._reports:
+            if report.has_learned and now_s >= self._reports_due_s.get(report.name, now_s):
+                kept = report.checkpoint()
+                records.append(kept)
+                self._reports_due_s[report.name] = (
+                    now_s + len(kept.value or b"") / REPORT_BYTES_PER_S
+                )
+        return records
 
     def _outdated(self, name: str) -> list[Output]:
         store = self._store

@@ -11,6 +11,7 @@ from learner_process import Kafka, learner_of
 
 from schemas.milestones import InflowCounted, Milestone, PurchaseHistory, PurchasesChanged
 from stream import metrics
+from stream.agents import learn
 from stream.lead.worth import MODEL
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -71,13 +72,30 @@ async def test_lifetime_value_serves_and_goes_on_after_a_crash_as_if_there_had_b
     )
 
 
-async def test_reports_are_not_kept_with_each_checkpoint_of_models(monkeypatch):
-    kafka = Kafka([])
+class Counted(Kafka):
+    """One that counts what reports write."""
+
+    written = 0
+
+    async def send(self, outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
+        for output in outputs:
+            if output.key.startswith(b"report/lifetime_value"):
+                self.written += len(output.value)
+        return await super().send(outputs, next_offset=next_offset)
+
+
+async def test_a_report_is_kept_as_often_as_its_size_allows(monkeypatch):
+    kafka = Counted([])
     worker = await learner_of(kafka, monkeypatch)
-    await worker.process(rows(purchases())[:100])
-    assert not any(key.startswith(b"report/") for key in kafka.checkpoints)
+    found = rows(purchases())
+    for row in found:
+        await worker.process([row])  # each asks the clock some times, and a second has passed
+    elapsed_s = worker._clock()
+    size = len(kafka.checkpoints[b"report/lifetime_value"].value)
+    assert size < kafka.written <= learn.REPORT_BYTES_PER_S * elapsed_s + size
+    before = kafka.written
     await worker.pause()
-    assert b"report/lifetime_value" in kafka.checkpoints
+    assert kafka.written > before
 
 
 async def test_one_milestone_that_contradicts_the_others_is_counted_and_passed_over(monkeypatch):
