@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import fsum
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -147,9 +148,10 @@ def _stage(number: int, flows: _Flows, counts: Counts, buckets: LogBuckets) -> S
         drop_off_low=low,
         drop_off_high=high,
         median_s=_median([*going_on, *dropping], buckets),
+        p90_s=_quantile([*going_on, *dropping], 0.9, buckets),
         won_ratio=float(chain.won_from[number]),
         gain_ratio=float(chain.gains[number]),
-        contribution_s=float(chain.visits_if_won[number]) * (_median(going_on, buckets) or 0.0),
+        contribution_s=float(chain.visits_if_won[number]) * _mean(going_on, buckets),
     )
 
 
@@ -174,7 +176,17 @@ def _ends(flows: _Flows, counts: Counts, buckets: LogBuckets) -> tuple[EndFigure
 
 
 def _median(stays: Iterable[Stays], buckets: LogBuckets) -> float | None:
+    return _quantile(stays, 0.5, buckets)
+
+
+def _mean(stays: Iterable[Stays], buckets: LogBuckets) -> float:
+    """Return the mean stay, off by as much as the buckets are; 0 where there was none."""
+    told = [(buckets.value(bucket), count) for one in stays for bucket, count in one.items()]
+    return fsum(value * count for value, count in told) / max(1, sum(count for _, count in told))
+
+
+def _quantile(stays: Iterable[Stays], share: float, buckets: LogBuckets) -> float | None:
     counts: Counter[int] = Counter()
     for one in stays:
         counts.update(one)
-    return buckets.quantile(counts, 0.5)
+    return buckets.quantile(counts, share)

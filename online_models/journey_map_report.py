@@ -29,16 +29,17 @@ class StageFigures:
     drop_off_ratio, drop_off_low, drop_off_high
         The share of those that left it who were lost or fell silent, with Wilson's 95 % interval;
         None before one has left.
-    median_s
-        How long leads stay in it, off by at most 5 %; None before one has left.
+    median_s, p90_s
+        How long leads stay in it: half of them, and nine of ten, no longer; off by at most 5 %.
+        None before one has left.
     won_ratio
         The probability that a lead in it is won in the end.
     gain_ratio
         By how much the conversion of new leads would rise if a tenth of those who drop off here
         went on like the others: .01 is one more deal of a hundred leads.
     contribution_s
-        What it adds to a won lead's time: how often such a lead comes into it, times the median
-        stay of those who go on or are won there.
+        What it adds to the expected time to a deal: how often a lead that is won comes into it,
+        times the mean stay of those who go on or are won there, off by at most 5 %.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StageFigures:
     drop_off_low: float | None
     drop_off_high: float | None
     median_s: float | None
+    p90_s: float | None
     won_ratio: float
     gain_ratio: float
     contribution_s: float

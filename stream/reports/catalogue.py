@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from stream.reports.attribution import AttributionReport
+from stream.reports.cohorts import CohortsReport
 from stream.reports.forecast import ForecastReport
+from stream.reports.journey import JourneyReport
 from stream.reports.kpis import KpisReport
 from stream.reports.lifetime_value import LifetimeValueReport
 from stream.reports.report import Report
@@ -14,6 +16,8 @@ KINDS: tuple[type[Report], ...] = (
     ForecastReport,
     LifetimeValueReport,
     KpisReport,
+    CohortsReport,
+    JourneyReport,
 )
 REPORTS: Mapping[str, type[Report]] = MappingProxyType({kind.name: kind for kind in KINDS})
 """By the name that commands know them by."""

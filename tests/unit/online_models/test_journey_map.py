@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from math import ceil
 from random import Random
 from typing import Any
 
@@ -90,6 +91,8 @@ def test_counts_and_medians_are_those_of_brute_force():
         assert (stage.entered, stage.left, stage.now) == (entered, len(stays), entered - len(stays))
         assert stage.unseen == 0
         assert stage.median_s == pytest.approx(lower_median(stays), rel=0.0501)
+        ninth = max(STAYS_S.lowest, sorted(stays)[ceil(0.9 * len(stays)) - 1])
+        assert stage.p90_s == pytest.approx(ninth, rel=0.0501)
         own = Counter(end[1] for end in ends if end[0] == stage.name)
         assert (stage.won, stage.lost, stage.silent) == tuple(own[name] for name in ENDS)
         assert stage.drop_off_ratio == (own["lost"] + own["silent"]) / len(stays)
@@ -194,7 +197,7 @@ def test_visits_of_won_leads_are_those_of_journeys_that_were_won():
         )
         stays = [a[2] for facts in found for kind, a in facts if kind != "entry"
                  and a[0] == stage.name and a[1] not in {"lost", "silent"}]  # fmt: skip
-        exact_s = came / len(won) * lower_median(stays)
+        exact_s = came / len(won) * sum(stays) / len(stays)
         assert stage.contribution_s == pytest.approx(exact_s, rel=0.12)
 
 
