@@ -36,9 +36,11 @@ async def _taken_up(settings: Settings, role: str) -> tuple[float, list[str]]:
         for number in range(settings.partitions):
             log = await read_all(settings, settings.topic(topics.LEAD_EVENTS.name), number)
             found += [
-                (record.timestamp - decided_ms, orjson.loads(record.value)["version"])
+                (record.timestamp - decided_ms, body["version"])
                 for record in log
-                if record.timestamp >= decided_ms and b'"use_model"' in record.value
+                if record.timestamp >= decided_ms
+                and (body := orjson.loads(record.value))["type"] == "use_model"
+                and body["model"] == P_CONVERT
             ][:1]
     return max(ms for ms, _ in found) / 1000.0, [version for _, version in found]
 
