@@ -6,15 +6,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-import orjson
 import structlog
 
 from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
 from schemas import topics
 from schemas.learning import Champion
-from schemas.milestones import Milestone
 from stream import metrics
+from stream.agents.learned_reports import LearnedReports
 from stream.kafka.clients import read_all
 from stream.kafka.ownership import Ownership
 from stream.kafka.snapshots import is_admitted
@@ -23,7 +22,6 @@ from stream.kafka.transport import Records
 from stream.lead.contest import Contest
 from stream.lead.labels import tasks_of
 from stream.lead.learner import (
-    Decoded,
     Learner,
     champion_record,
     decoded,
@@ -36,10 +34,6 @@ from stream.lead.signature import signed
 from stream.lead.uplift_learner import UpliftLearner
 from stream.learner_quality import LearnerQuality
 from stream.models import NEXT_ACTION, P_CONVERT, UPLIFT, SnapshotStore, count_refused
-from stream.report_gauges import ReportGauges
-from stream.reports.catalogue import REPORTS
-from stream.reports.learner import MODEL as REPORT
-from stream.reports.learner import ReportLearner
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -48,8 +42,6 @@ OBSERVE_INTERVAL_S = 5.0
 """Least seconds between two looks at how well models do: they take some milliseconds."""
 EXAMPLES_AT_ONCE = 50
 """Of a batch: a whole one can take many seconds where learning has a tenth of the time."""
-REPORT_BYTES_PER_S = 10_000
-"""So much a report may write, in the mean: a large one is kept more rarely than models are."""
 SLICE_S = 0.001
 """How long learning may keep a process from everything else at a time."""
 
@@ -97,15 +89,12 @@ class LearnWorker:
         self._rest_s = SLICE_S * (1.0 / duty - 1.0)
         self._clock = clock
         self._contests: list[Contest[Any]] = []
-        self._reports: list[ReportLearner] = []
+        self._reports = LearnedReports(settings)
         self._house = settings.house()
         self._quality = LearnerQuality(self._house)
-        self._gauges = ReportGauges()
-        self._reports_due_s: dict[str, float] = {}
         self._observed_s = self._told_s = -math.inf
         self._decided: dict[str, Champion | None] = {}
         self._published: dict[tuple[str, str], str] = {}
-        self._serving_reports: dict[str, dict[str, Any]] = {}
         self._published_s = 0.0
         self._checkpointed = 0
         self._checkpointed_s = clock()
@@ -121,8 +110,8 @@ class LearnWorker:
 
     def discard(self) -> None:
         """Forget the models: they may have learned what was never committed."""
-        self._contests, self._reports = [], []
-        self._published, self._serving_reports = {}, {}
+        self._contests, self._published = [], {}
+        self._reports.discard()
 
     async def restore(self) -> None:
         """Go on from the checkpoints, and learn what has come in since."""
@@ -140,9 +129,7 @@ class LearnWorker:
         if self._house.holdout_share > 0.0:
             uplift = UpliftLearner()
             self._contests.append(Contest(UPLIFT, [uplift], self._first(UPLIFT, [uplift.kind])))
-        if self._settings.reports:
-            terms = self._settings.report_terms()
-            self._reports = [ReportLearner(name, terms) for name in REPORTS]
+        self._reports.begin()
         for record in checkpoints.values():
             if is_admitted(self._settings, topics.MODEL_CHECKPOINTS, record):
                 self._resume(record)
@@ -169,15 +156,14 @@ class LearnWorker:
     async def pause(self) -> None:
         """Leave checkpoints; the models are read anew when the partition comes back."""
         if self._contests:
-            self._reports_due_s = {}
-            await self._send([], checkpoint=True)
+            await self._send([], checkpoint=True, everything=True)
         self.discard()
 
     async def close(self) -> None:
         """Let go."""
         await self._producer.close()
         self._quality.withdraw(self._contests)
-        self._gauges.withdraw()
+        self._reports.withdraw()
 
     def _contest(self, name: str, kinds: Sequence[str]) -> Contest[Learner]:
         on_drift = self._settings.on_drift
@@ -202,9 +188,7 @@ class LearnWorker:
             for contest in self._contests:
                 if contest.name == checkpoint.model and checkpoint.kind in contest.contestants:
                     contest.resume(checkpoint)
-            for report in self._reports:
-                if checkpoint.model == REPORT and checkpoint.kind == report.name:
-                    report.resume(checkpoint)
+            self._reports.resume(checkpoint)
         except ModelFormatError as error:
             count_refused(key, error.reason, str(error)[:300])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -214,7 +198,7 @@ class LearnWorker:
         if not self._contests:
             raise RuntimeError("the learner is not restored")
         offsets = [contest.next_offset for contest in self._contests]
-        return min(offsets + [report.next_offset for report in self._reports])
+        return min([*offsets, *self._reports.next_offsets()])
 
     async def _learn_all(self, records: Sequence[Any]) -> None:
         since_s = self._clock()
@@ -231,23 +215,11 @@ class LearnWorker:
             log.warning("a record is passed over", offset=record.offset, error=str(error))
             for contest in self._contests:
                 contest.pass_over(record.offset)
-            for report in self._reports:
-                report.pass_over(record.offset)
+            self._reports.pass_over(record.offset)
             return
         for contest in self._contests:
             self._quality.add(contest, example, contest.learn(example, record.offset))
-        for report in self._reports:
-            self._report(report, example, record.offset)
-
-    def _report(self, learner: ReportLearner, example: Decoded, offset: int) -> None:
-        if not isinstance(example, Milestone):
-            learner.pass_over(offset)
-            return
-        try:
-            learner.learn(example, offset)
-        except ValueError as error:  # one milestone must not stop all that come after it
-            metrics.MILESTONES_REFUSED.labels(learner.name).inc()
-            log.warning("a milestone is passed over", report=learner.name, error=str(error))
+        self._reports.learn(example, record.offset)
 
     async def _publish(self) -> None:
         now_s = self._clock()
@@ -261,8 +233,9 @@ class LearnWorker:
             for contest in self._contests:
                 outputs += self._crown(contest)
                 outputs += self._versions(contest, everyone=checkpoint)
-            for report in self._reports:
-                outputs += self._served(report)
+            for report, published in self._reports.serve():
+                self._published[report.name, ""] = report.version
+                outputs += [*published, *self._outdated(report.name)]
         if outputs or checkpoint:
             await self._send(outputs, checkpoint=checkpoint)
         if outputs:
@@ -273,7 +246,7 @@ class LearnWorker:
         # Also where nothing is learned: an alarm says that nothing comes.
         if now_s - self._told_s >= OBSERVE_INTERVAL_S:
             self._told_s = now_s
-            self._gauges.publish(self._reports)
+            self._reports.publish()
 
     def _crown(self, contest: Contest[Any]) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
@@ -315,43 +288,21 @@ class LearnWorker:
             self._published[name, kind] = version
         return [*outputs, *self._outdated(name)] if outputs else []
 
-    def _served(self, learner: ReportLearner) -> list[Output]:
-        """Return what publishes a version of a report that serves, if that says something new."""
-        snapshot = learner.snapshot()
-        if snapshot is None:
-            return []
-        state = orjson.loads(snapshot.value or b"")["state"]
-        if state == self._serving_reports.get(learner.name):
-            return []
-        self._serving_reports[learner.name] = state
-        self._published[learner.name, ""] = learner.version
-        serving = serving_record(learner.name, "serving", learner.version)
-        return [snapshot, serving, *self._outdated(learner.name)]
-
-    async def _send(self, outputs: list[Output], *, checkpoint: bool) -> None:
+    async def _send(
+        self, outputs: list[Output], *, checkpoint: bool, everything: bool = False
+    ) -> None:
         secret = self._settings.snapshot_key.get_secret_value().encode()
         records, next_offset = list(outputs), None
         if checkpoint:
             next_offset = self._next_offset()
             for contest in self._contests:
                 records += contest.checkpoints()
-            records += self._reports_checkpoints()
+            records += self._reports.checkpoints(self._clock(), everyone=everything)
         await self._producer.send(
             [signed(record, secret) for record in records], next_offset=next_offset
         )
         if next_offset is not None:
             self._checkpointed, self._checkpointed_s = next_offset, self._clock()
-
-    def _reports_checkpoints(self) -> list[Output]:
-        now_s, records = self._clock(), []
-        for report in self._reports:
-            if report.has_learned and now_s >= self._reports_due_s.get(report.name, now_s):
-                kept = report.checkpoint()
-                records.append(kept)
-                self._reports_due_s[report.name] = (
-                    now_s + len(kept.value or b"") / REPORT_BYTES_PER_S
-                )
-        return records
 
     def _outdated(self, name: str) -> list[Output]:
         store = self._store

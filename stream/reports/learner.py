@@ -73,16 +73,17 @@ class ReportLearner:
         """Name what has been learned so far."""
         return version_of(KIND, self._version_offset)
 
-    def snapshot(self) -> Output | None:
-        """Return the record that publishes this version, of a report that serves.
+    def served(self) -> dict[str, Any] | None:
+        """Return what scorers need of a report that serves.
 
         None of another one, and while it knows too little.
         """
         if not isinstance(self.report, LifetimeValueReport):
             return None
-        state = self.report.snapshot()
-        if state is None:
-            return None
+        return self.report.snapshot()
+
+    def snapshot(self, state: dict[str, Any]) -> Output:
+        """Return the record that publishes this version; ``state`` is what ``served`` returned."""
         body = {
             "type": "model_snapshot",
             "model": self.name,

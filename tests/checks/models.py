@@ -54,8 +54,8 @@ async def check_models(settings: Settings, verdict: Verdict) -> None:
         for report in reports if isinstance(example, Milestone) else ():
             report.learn(example, record.offset)
             published = versions.pop((MODEL, report.version), None)
-            snapshot = report.snapshot()
-            if published is not None and (snapshot is None or snapshot.value not in published):
+            state = None if published is None else report.served()
+            if published and (state is None or report.snapshot(state).value not in published):
                 verdict.state_mismatches.append(
                     f"{MODEL} {report.version} is not what its milestones teach"
                 )

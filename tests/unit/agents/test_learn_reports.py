@@ -11,7 +11,7 @@ from learner_process import Kafka, learner_of
 
 from schemas.milestones import InflowCounted, Milestone, PurchaseHistory, PurchasesChanged
 from stream import metrics
-from stream.agents import learn
+from stream.agents import learned_reports
 from stream.lead.worth import MODEL
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -92,7 +92,7 @@ async def test_a_report_is_kept_as_often_as_its_size_allows(monkeypatch):
         await worker.process([row])  # each asks the clock some times, and a second has passed
     elapsed_s = worker._clock()
     size = len(kafka.checkpoints[b"report/lifetime_value"].value)
-    assert size < kafka.written <= learn.REPORT_BYTES_PER_S * elapsed_s + size
+    assert size < kafka.written <= learned_reports.BYTES_PER_S * elapsed_s + size
     before = kafka.written
     await worker.pause()
     assert kafka.written > before
@@ -138,7 +138,7 @@ async def test_a_form_that_broke_is_told_to_prometheus(monkeypatch):
     assert metrics.REGISTRY.get_sample_value(below, {"series": "form:contact"}) == 1.0
     tomorrow = {"series": "lead", "bound": "mean"}
     assert metrics.REGISTRY.get_sample_value("leadstream_forecast_next_day", tomorrow) is not None
-    worker._gauges.withdraw()
+    worker._reports.withdraw()
     assert metrics.REGISTRY.get_sample_value(below, {"series": "form:contact"}) is None
 
 
