@@ -21,9 +21,9 @@ from online_models.bounded_cells import BoundedCells, SpendCells, TimingCells
 from online_models.expected_value import LifetimeValue, checked_discount, lifetime_value
 from online_models.gamma_gamma import GammaGamma, fit_gamma_gamma
 from online_models.purchase_history import LARGEST_DAY, PurchaseHistory, check_whole
+from online_models.served_lifetime_value import LIBRARY, FourPositive, ThreePositive
 
 CHECKPOINT_SCHEMA = 1
-LIBRARY = "leadstream lifetime value"
 FEWEST_REPEATERS = 30
 """Customers with several purchases that a fit needs, at least."""
 FIT_GROWTH = 0.05
@@ -32,8 +32,6 @@ FEWEST_TO_FIT = 32
 """Purchases until the next search, at least."""
 STEP_GROWTH = 0.0002
 """Purchases until the next step towards the optimum, as a share of all."""
-
-Positive = Annotated[float, Field(ge=1e-20, le=1e20)]
 
 
 @with_config(formats.STRICT)
@@ -46,8 +44,8 @@ class LifetimeValueState(TypedDict):
     learned: formats.Count
     learned_at_fit: formats.Count
     learned_at_step: formats.Count
-    bg_nbd: Annotated[list[Positive], Field(min_length=4, max_length=4)] | None
-    gamma_gamma: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None
+    bg_nbd: FourPositive | None
+    gamma_gamma: ThreePositive | None
     timing: dict[str, Any]
     spend: dict[str, Any]
 

@@ -17,14 +17,16 @@ SCHEMA = 1
 LIBRARY = "leadstream lifetime value"
 
 Positive = Annotated[float, Field(ge=1e-20, le=1e20)]
+FourPositive = Annotated[list[Positive], Field(min_length=4, max_length=4)]
+ThreePositive = Annotated[list[Positive], Field(min_length=3, max_length=3)]
 
 
 @with_config(formats.STRICT)
 class _Snapshot(TypedDict):
     schema: int
     library: str
-    bg_nbd: Annotated[list[Positive], Field(min_length=4, max_length=4)]
-    gamma_gamma: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None
+    bg_nbd: FourPositive
+    gamma_gamma: ThreePositive | None
 
 
 _SNAPSHOT: TypeAdapter[Any] = TypeAdapter(_Snapshot)

@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from stream.reports.report import DAY_S
+from schemas.topics import DAY_S
 from stream.settings import Settings
 
 

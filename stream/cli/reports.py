@@ -11,12 +11,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from schemas.topics import DAY_S
 from stream.event_files import read_lines
 from stream.plots import PlotsMissingError, check_plots
 from stream.report_plots import write_plot
 from stream.report_sources import report_from_kafka, report_from_log
 from stream.reports.catalogue import REPORTS
-from stream.reports.report import DAY_S, Table, View
+from stream.reports.report import Table, View
 from stream.settings import Settings
 
 

@@ -8,6 +8,7 @@ out to be.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,7 +18,7 @@ from schemas import topics
 from schemas.topics import DAY_S
 from stream.lead.channels import has_source, source_of
 from stream.lead.house import House
-from stream.lead.identity import ANONYMOUS
+from stream.lead.identity import is_named
 from stream.lead.kinds import BY_THE_LEAD, ON_THE_WEBSITE
 from stream.lead.labels import WON
 from stream.lead.milestone_state import MilestoneState
@@ -47,6 +48,7 @@ _ASKS = frozenset({"demo_request", "contact"})
 _ANSWERS = frozenset({"call", "meeting", "demo"})
 
 Body = dict[str, Any]
+NO_EVENT: Mapping[str, Any] = MappingProxyType({})
 
 
 class Before(NamedTuple):
@@ -96,15 +98,13 @@ def by_time(state: LeadState, now_s: float, before: Before, house: House) -> lis
         return []
     silent_s = state.last_active_s + house.horizon_s
     has_ended = bool(kept.touches) and state.outcome is None and silent_s <= now_s
-    if state.lead_id.startswith(ANONYMOUS):
+    if not is_named(state.lead_id):
         if has_ended:
             kept.touches = []
         return []
     bodies = list(_of_stage(state, now_s, before))
     if has_ended:
-        bodies += _ended(
-            state, kept, SILENT, silent_s, Before(state.stage, state.stage_at_s, state.tier), house
-        )
+        bodies += _ended(state, kept, SILENT, silent_s, state.tier, house)
     return [output(body) for body in _with_entry(state, kept, bodies, now_s)]
 
 
@@ -113,7 +113,7 @@ def of_merge(
 ) -> list[Output]:
     """Return what joining two histories was a milestone of; ``histories`` are those before."""
     kept = state.milestones
-    if kept is None or state.lead_id.startswith(ANONYMOUS):
+    if kept is None or not is_named(state.lead_id):
         return []
     bodies: list[Body] = []
     before = [history for history in histories if history is not None]
@@ -152,13 +152,13 @@ def _of_event(
     kept = state.milestones
     if kept is None:
         kept = state.milestones = MilestoneState()
-    if state.lead_id.startswith(ANONYMOUS):
+    if not is_named(state.lead_id):
         return []
     bodies = list(_of_stage(state, at_s, before))
     bodies += _answered(kept, event, at_s, before.tier)
     match event["type"]:
         case "outcome":
-            bodies += _ended(state, kept, event["result"], at_s, before, house, event)
+            bodies += _ended(state, kept, event["result"], at_s, before.tier, house, event)
             if event["result"] == WON:
                 bodies += _bought(state, kept, event, at_s, house)
         case "purchase":
@@ -249,23 +249,23 @@ def _ended(
     kept: MilestoneState,
     result: str,
     at_s: float,
-    before: Before,
+    tier: str | None,
     house: House,
-    event: Mapping[str, Any] | None = None,
+    event: Mapping[str, Any] = NO_EVENT,
 ) -> Iterator[Body]:
     """Tell that the journey is over; what the lead does from here on is another one."""
-    yield _left(state, Before(state.stage, state.stage_at_s, None), at_s, result=result)
-    has_value = event is not None and event.get("currency") is not None
+    yield _left(state, Before(state.stage, state.stage_at_s, tier), at_s, result=result)
+    currency = event.get("currency")
     yield {
         "type": "journey_ended",
         "result": result,
         "entered_at": rfc3339(state.first_at_s),
         "source": kept.source or UNKNOWN,
-        "tier": before.tier,
+        "tier": tier,
         "segment": None,
         "is_holdout": is_holdout(state.lead_id, house) if house.holdout_share else None,
-        "value_minor": event.get("value_minor") if event is not None and has_value else None,
-        "currency": event.get("currency") if event is not None else None,
+        "value_minor": None if currency is None else event.get("value_minor"),
+        "currency": currency,
         "touches": [
             {"channel": channel, "campaign": campaign, "occurred_at": rfc3339(touched_s)}
             for touched_s, channel, campaign in kept.touches

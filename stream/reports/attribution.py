@@ -6,12 +6,11 @@ from typing import Any, ClassVar, Self
 from online_models import formats
 from online_models.attribution import METHODS, Attribution
 from schemas.milestones import JourneyEnded, Milestone
+from stream.lead.milestones import UNKNOWN
 from stream.reports.report import Bars, Table, Terms, View, check_currency, money
 
 SCHEMA = 1
 LIBRARY = "leadstream attribution report"
-UNTOUCHED = "unknown"
-"""The channel of a journey that nothing is known to have begun."""
 NO_CAMPAIGN = "(none)"
 _ORDERS = (1, 2)
 _SHOWN = ("first_touch", "last_touch", "linear", "position_based", "markov", "shapley")
@@ -49,7 +48,7 @@ class AttributionReport:
                 for touch in touches
             ]
             model.learn_one(
-                names or [UNTOUCHED], is_won, value_minor=value_minor, touched_s=touched_s
+                names or [UNKNOWN], is_won, value_minor=value_minor, touched_s=touched_s
             )
 
     def figures(self, today: int) -> dict[str, Any]:  # noqa: ARG002

@@ -24,8 +24,9 @@ MAX_WATCHED = 33
 GRACE_MINUTES = 2
 """Partitions do not tell of a minute at the same time."""
 ALERTS_KEPT = 50
-HOURS, DAYS = 24, 7
 _HOUR, _DAY = 60, 1_440
+_HOURLY = {"season": 168, "day": 24, "horizons": 24}
+_DAILY = {"season": 7, "day": 1, "horizons": 7}
 _WORDS = {"lead": "new leads", "won": "deals", "revenue": "revenue"}
 
 Minute = Annotated[int, Field(ge=0, le=MAX_BUCKET)]
@@ -72,8 +73,8 @@ class ForecastReport:
         self._is_live = False
         self._sums: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self._from = [0, 0]
-        self._hourly = {name: _hourly() for name in SERIES}
-        self._daily = {name: _daily() for name in SERIES}
+        self._hourly = {name: InflowForecast(**_HOURLY) for name in SERIES}
+        self._daily = {name: InflowForecast(**_DAILY) for name in SERIES}
         self._alarms: dict[str, InflowAlarm] = {}
         self.alerts: list[dict[str, Any]] = []
 
@@ -210,8 +211,11 @@ class ForecastReport:
         report._from = [state["hour_from"], state["day_from"]]
         if {*state["hourly"]} != {*SERIES} or {*state["daily"]} != {*SERIES}:
             raise formats.ModelFormatError("forecast report is broken: series: see who wrote it")
-        report._hourly = {n: _hourly(of) for n, of in state["hourly"].items()}
-        report._daily = {n: _daily(of) for n, of in state["daily"].items()}
+        for models, kept, buckets in (
+            (report._hourly, state["hourly"], _HOURLY),
+            (report._daily, state["daily"], _DAILY),
+        ):
+            models |= {n: InflowForecast.restore(of, **buckets) for n, of in kept.items()}
         report._alarms = {n: InflowAlarm.restore(of) for n, of in state["alarms"].items()}
         report.alerts = [dict(alert) for alert in state["alerts"]]
         return report
@@ -257,23 +261,9 @@ class ForecastReport:
                 try:
                     models[name].learn_one(last, self._sums[number].get(name, 0))
                 except ValueError:  # as above
-                    models[name] = (_hourly, _daily)[number]()
+                    models[name] = InflowForecast(**(_HOURLY, _DAILY)[number])
                     models[name].learn_one(last, self._sums[number].get(name, 0))
         self._sums[number].clear()
-
-
-def _hourly(checkpoint: dict[str, Any] | None = None) -> InflowForecast:
-    parameters = {"season": 168, "day": 24, "horizons": HOURS}
-    if checkpoint is None:
-        return InflowForecast(**parameters)
-    return InflowForecast.restore(checkpoint, **parameters)
-
-
-def _daily(checkpoint: dict[str, Any] | None = None) -> InflowForecast:
-    parameters = {"season": 7, "day": 1, "horizons": DAYS}
-    if checkpoint is None:
-        return InflowForecast(**parameters)
-    return InflowForecast.restore(checkpoint, **parameters)
 
 
 def _told(forecasts: Sequence[Forecast], length: int) -> list[dict[str, Any]]:

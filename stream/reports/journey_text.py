@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stream.reports.report import DAY_S, Bars, Table, View, percent
+from schemas.topics import DAY_S
+from stream.reports.report import Bars, Table, View, percent
 
 Told = Mapping[str, Any]
 _MOVES_SHOWN = 15

@@ -17,8 +17,9 @@ from schemas.milestones import (
     SatisfactionTold,
 )
 from schemas.scores import Tier
+from schemas.topics import DAY_S
 from stream.reports.kpis_text import plots_of, view_of
-from stream.reports.report import DAY_S, Bars, Terms, View, check_currency, date_of, day_of
+from stream.reports.report import Bars, Terms, View, check_currency, date_of, day_of
 from stream.reports.spend import Spend, Spent
 
 SCHEMA = 1

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from online_models.formats import ModelFormatError
 from schemas.milestones import Milestone
+from schemas.topics import DAY_S
 
-DAY_S = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -12,6 +12,7 @@ from worker_process import WorkerHandle, leadstream, own_settings
 
 from schemas import topics
 from schemas.milestones import Milestone
+from schemas.topics import DAY_S
 from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
@@ -21,7 +22,6 @@ from stream.lead.learner import decoded
 from stream.report_sources import spend_from_kafka
 from stream.reports.catalogue import REPORTS
 from stream.reports.learner import ReportLearner
-from stream.reports.report import DAY_S
 from stream.reports.spend import TakesSpend
 from stream.settings import Settings
 from stream.simulator import Simulation
