@@ -27,6 +27,7 @@ from stream.lead.hashing import stable_id
 from stream.lead.house import House
 from stream.lead.machines import JUDGED
 from stream.lead.merge import merge_into
+from stream.lead.milestone_bodies import Before
 from stream.lead.outputs import Output, rfc3339
 from stream.lead.scoring import Scored, score_one
 from stream.lead.state import LeadState
@@ -187,7 +188,7 @@ def decide_timers(
     triggers.close_expired(state, now_s)
     if state.transitions:
         decision.outputs += transitions.settle(state, now_s, house)
-    before = milestones.Before(state.stage, state.stage_at_s, state.tier)
+    before = Before(state.stage, state.stage_at_s, state.tier)
     for timer, due_s in _due(state, now_s, house):
         cause = Cause(stable_id("timer", timer, rfc3339(due_s)), due_s)
         at_s = max(due_s, state.last_at_s)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stream.lead.milestones import output
+from stream.lead.milestone_bodies import output
 from stream.lead.outputs import Output, rfc3339
 
 MINUTE_S = 60.0

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from online_models import formats
 from online_models.attribution import METHODS, Attribution
 from schemas.milestones import JourneyEnded, Milestone
-from stream.lead.milestones import UNKNOWN
+from stream.lead.milestone_bodies import UNKNOWN
 from stream.reports.report import Bars, Table, Terms, View, check_currency, money
 
 SCHEMA = 1

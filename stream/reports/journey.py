@@ -7,7 +7,7 @@ from online_models import formats
 from online_models.journey_figures import CUT_RATIO, FEWEST_LEFT
 from online_models.journey_map import JourneyMapModel
 from schemas.milestones import LeadEntered, Milestone, StageLeft
-from stream.lead.milestones import NEW
+from stream.lead.milestone_bodies import NEW
 from stream.reports.ended_stays import EndedStays
 from stream.reports.journey_text import plots_of, view_of
 from stream.reports.report import Bars, Terms, View, date_of

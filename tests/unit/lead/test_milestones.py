@@ -21,8 +21,8 @@ from schemas.milestones import (
 )
 from stream.lead.inflow import InflowCounts
 from stream.lead.learner import decoded
+from stream.lead.milestone_bodies import KEY
 from stream.lead.milestone_state import MAX_TOUCHES
-from stream.lead.milestones import KEY
 
 TELLS = replace(HOUSE, logs_milestones=True)
 HORIZON_S = HOUSE.horizon_s
