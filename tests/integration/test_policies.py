@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from checks import check
+from timed_events import TimedEvents
 from worker_process import WorkerHandle, leadstream, own_settings
 
 from schemas import topics
@@ -17,7 +18,6 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
 from stream.kafka.feeder import Feeder
 from stream.lead.enrolment import TASK as UPLIFT
-from stream.lead.outputs import rfc3339
 from stream.lead.transitions import TASK
 from stream.settings import Settings
 
@@ -46,7 +46,7 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._feeder = Feeder(settings, max_lag=400)
-        self._now_s = START_S
+        self._events = TimedEvents(self._feeder, START_S)
 
     async def __aenter__(self) -> "World":
         await self._feeder.start()
@@ -57,7 +57,7 @@ class World:
 
     async def ask(self, leads: list[str]) -> None:
         for lead in leads:
-            await self._send(
+            await self._events.send(
                 topics.FORM_FILLS, "form_fill", lead, form_id="demo", form_kind="demo_request"
             )
         await self._feeder.drain(DEADLINE_S)
@@ -67,25 +67,14 @@ class World:
         for number, trigger in enumerate(triggers):
             lead, is_done = trigger["lead_id"], number % 10 != 0
             status = "delivered" if is_done else "failed"
-            await self._send(
+            await self._events.send(
                 topics.NURTURE_FEEDBACK, "action_result", lead, status=status,
                 trigger_id=trigger["trigger_id"],
             )  # fmt: skip
             won = is_done and (trigger["action"], trigger["framing"]) == BEST
             result = "won" if won else "lost"
-            await self._send(topics.CRM_UPDATES, "outcome", lead, result=result)
+            await self._events.send(topics.CRM_UPDATES, "outcome", lead, result=result)
         await self._feeder.drain(DEADLINE_S)
-
-    async def _send(self, topic: topics.Topic, kind: str, lead: str, **fields: Any) -> None:
-        self._now_s += 1.0
-        event = {
-            "type": kind,
-            "event_id": f"{kind}-{lead}",
-            "occurred_at": rfc3339(self._now_s),
-            "lead_id": lead,
-            **fields,
-        }
-        await self._feeder.send(topic.name, lead.encode(), orjson.dumps(event), self._now_s)
 
 
 async def decisions(settings: Settings, leads: list[str]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from checks import check, records_of
+from timed_events import TimedEvents
 from worker_process import leadstream, own_settings, workers
 
 from schemas import topics
@@ -20,7 +21,6 @@ from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.feeder import Feeder
 from stream.kafka.snapshots import read_snapshots
-from stream.lead.outputs import rfc3339
 from stream.models import P_CONVERT, SnapshotStore
 from stream.stored_states import find_lead
 
@@ -35,29 +35,19 @@ class Leads:
     """Leads that write: who complains is lost, who asks for a price is won."""
 
     def __init__(self, feeder: Feeder) -> None:
-        self._feeder = feeder
-        self._now_s = START_S
+        self._events = TimedEvents(feeder, START_S)
 
     async def write(self, lead: str, text: str) -> None:
         fields = {"form_id": "contact", "form_kind": "contact", "text": text}
-        await self._send(topics.FORM_FILLS, "form_fill", lead, **fields)
+        await self._events.send(topics.FORM_FILLS, "form_fill", lead, **fields)
 
     async def decide(self, lead: str, result: str) -> None:
-        await self._send(topics.CRM_UPDATES, "outcome", lead, result=result)
+        await self._events.send(topics.CRM_UPDATES, "outcome", lead, result=result)
 
     async def introduce(self, lead: str) -> None:
-        await self._send(topics.CRM_UPDATES, "lead_profile", lead, attributes={"country": "US"})
-
-    async def _send(self, topic: topics.Topic, kind: str, lead: str, **fields: Any) -> None:
-        self._now_s += 1.0
-        event = {
-            "type": kind,
-            "event_id": f"{kind}-{lead}",
-            "occurred_at": rfc3339(self._now_s),
-            "lead_id": lead,
-            **fields,
-        }
-        await self._feeder.send(topic.name, lead.encode(), orjson.dumps(event), self._now_s)
+        await self._events.send(
+            topics.CRM_UPDATES, "lead_profile", lead, attributes={"country": "US"}
+        )
 
 
 @pytest.mark.kafka

@@ -1,7 +1,6 @@
 """Cohorts: those of brute force, whatever the order; bounded, censored, and kept to the bit."""
 
 import json
-from collections.abc import Callable
 from itertools import chain, zip_longest
 from math import ceil
 from random import Random
@@ -10,6 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_leads import interleaved
+from stored_changes import put
 
 from online_models.cohort_cells import CohortCells, last_day_of, week_of
 from online_models.cohort_curves import (
@@ -57,17 +58,8 @@ def leads(seed: int, count: int = 300, span: int = 400, sources: Any = SOURCES) 
     return found
 
 
-def interleaved(found: list[Lead], random: Random) -> list[Fact]:
-    """Return the facts of all leads, each lead's in order, otherwise mixed."""
-    rest = [lead.facts()[::-1] for lead in found]
-    mixed = []
-    while rest:
-        at = random.randrange(len(rest))
-        mixed.append(rest[at].pop())
-        if not rest[at]:
-            rest[at] = rest[-1]
-            rest.pop()
-    return mixed
+def mixed(found: list[Lead], random: Random) -> list[Fact]:
+    return interleaved([lead.facts() for lead in found], random)
 
 
 def learned(facts: list[Fact], cohorts: Cohorts | None = None) -> Cohorts:
@@ -132,14 +124,14 @@ def test_all_figures_are_those_of_brute_force(by, as_of_day):
 def test_the_order_of_facts_of_different_leads_does_not_matter(seed, random):
     found = leads(seed, count=25, span=1_500)
     told = learned(facts_of(found)).checkpoint()
-    assert json.dumps(learned(interleaved(found, random)).checkpoint()) == json.dumps(told)
+    assert json.dumps(learned(mixed(found, random)).checkpoint()) == json.dumps(told)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_a_lead_is_always_counted_under_the_same_name_though_names_come_and_go(seed, random):
     found = leads(seed, count=60, span=300, sources=[f"source-{n}" for n in range(9)])
-    cohorts = learned(interleaved(found, random), Cohorts(weeks=5, max_names=2))
+    cohorts = learned(mixed(found, random), Cohorts(weeks=5, max_names=2))
     report = cohorts.report("source", START + 5_000)
     for cohort in report.leads:
         assert cohort.converted <= cohort.leads
@@ -153,7 +145,7 @@ def test_a_lead_is_always_counted_under_the_same_name_though_names_come_and_go(s
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([2, 32]))
 def test_a_restored_model_goes_on_to_the_bit(seed, cut, max_names):
     parameters = {"weeks": 30, "max_names": max_names}
-    facts = interleaved(leads(seed, count=80), Random(seed))
+    facts = mixed(leads(seed, count=80), Random(seed))
     cut %= len(facts)
     stored = json.loads(json.dumps(learned(facts[:cut], Cohorts(**parameters)).checkpoint()))
     resumed = learned(facts[cut:], Cohorts.restore(stored, **parameters))
@@ -272,37 +264,27 @@ def test_an_empty_model_reports_nothing_and_a_report_is_plain_json():
         assert told["leads"] == cohort.leads
 
 
-def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    def change(state: Any) -> None:
-        *parents, last = (int(key) if key.isdigit() else key for key in path.split("/"))
-        for parent in parents:
-            state = state[parent]
-        state[last] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        _set("schema", 2),
-        _set("library", "another"),
-        _set("tables", None),
-        _set("tables/more", {}),
-        _set("tables/leads_by_source", "none"),
-        _set("tables/leads_by_source/newest", 10**9),
-        _set("tables/leads_by_source/newest", 5_000),
-        _set("tables/leads_by_source/is_turned_away", 1),
-        _set("tables/leads_by_source/names/0", ["other", -1, 2_900]),
-        _set("tables/leads_by_source/names/0", ["search", -1, 2_900]),
-        _set("tables/leads_by_source/names/0", ["direct", 2_910, 2_900]),
-        _set("tables/leads_by_source/names", [[f"name-{n}", -1, 2_890] for n in range(40)]),
-        _set("tables/leads_by_source/rows/0/0", 9),
-        _set("tables/leads_by_source/rows/0/1", 7),
-        _set("tables/leads_by_source/rows/0/2", [1]),
-        _set("tables/leads_by_source/rows/0/2/0", -1),
-        _set("tables/leads_by_source/rows/0/2/0", 0.5),
-        _set("tables/leads_by_source/rows/1", [2_857, 1, [1]]),
+        put("schema", 2),
+        put("library", "another"),
+        put("tables", None),
+        put("tables/more", {}),
+        put("tables/leads_by_source", "none"),
+        put("tables/leads_by_source/newest", 10**9),
+        put("tables/leads_by_source/newest", 5_000),
+        put("tables/leads_by_source/is_turned_away", 1),
+        put("tables/leads_by_source/names/0", ["other", -1, 2_900]),
+        put("tables/leads_by_source/names/0", ["search", -1, 2_900]),
+        put("tables/leads_by_source/names/0", ["direct", 2_910, 2_900]),
+        put("tables/leads_by_source/names", [[f"name-{n}", -1, 2_890] for n in range(40)]),
+        put("tables/leads_by_source/rows/0/0", 9),
+        put("tables/leads_by_source/rows/0/1", 7),
+        put("tables/leads_by_source/rows/0/2", [1]),
+        put("tables/leads_by_source/rows/0/2/0", -1),
+        put("tables/leads_by_source/rows/0/2/0", 0.5),
+        put("tables/leads_by_source/rows/1", [2_857, 1, [1]]),
     ],
 )
 def test_a_broken_checkpoint_is_refused(change):

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
 from math import ceil
 from random import Random
@@ -12,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_leads import flat, interleaved
+from stored_changes import put
 
 from online_models.day_counts import OTHER
 from online_models.formats import ModelFormatError
@@ -49,26 +50,11 @@ def journeys(seed: int, count: int = 400) -> list[list[Fact]]:
     return found
 
 
-def interleaved(found: list[list[Fact]], random: Random) -> list[Fact]:
-    rest, mixed = [facts[::-1] for facts in found], []
-    while rest:
-        at = random.randrange(len(rest))
-        mixed.append(rest[at].pop())
-        if not rest[at]:
-            rest[at] = rest[-1]
-            rest.pop()
-    return mixed
-
-
 def learned(facts: list[Fact], model: JourneyMapModel | None = None) -> JourneyMapModel:
     model = JourneyMapModel() if model is None else model
     for kind, arguments in facts:
         getattr(model, f"learn_{kind}")(*arguments)
     return model
-
-
-def flat(found: list[list[Fact]]) -> list[Fact]:
-    return [fact for facts in found for fact in facts]
 
 
 def lower_median(values: list[float]) -> float:
@@ -306,36 +292,26 @@ def test_bad_facts_are_refused_and_lose_nothing(kind, arguments, named):
     assert model.checkpoint() == before
 
 
-def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    def change(state: Any) -> None:
-        *parents, last = (int(key) if key.isdigit() else key for key in path.split("/"))
-        for parent in parents:
-            state = state[parent]
-        state[last] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        _set("schema", 2),
-        _set("library", "another"),
-        _set("stages", ["new"]),
-        _set("stages", ["demo", "new", "offer", "qualified", "more"]),
-        _set("stages", ["demo", "new", "offer", "qualified", "new"]),
-        _set("stages", ["demo", "new", "offer", "qualified", "other"]),
-        _set("stages", [f"stage-{n}" for n in range(30)]),
-        _set("in_other", 1),
-        _set("in_other", -1),
-        _set("entered/new", 0),
-        _set("entered/new", 1.5),
-        _set("entered", []),
-        _set("moves/0", ["demo", "demo", 3, 1]),
-        _set("moves/0", ["demo", "offer", 300, 1]),
-        _set("moves/0/3", 0),
-        _set("moves/0/1", "else"),
-        _set("ends/0", ["demo", "open", 3, 1]),
+        put("schema", 2),
+        put("library", "another"),
+        put("stages", ["new"]),
+        put("stages", ["demo", "new", "offer", "qualified", "more"]),
+        put("stages", ["demo", "new", "offer", "qualified", "new"]),
+        put("stages", ["demo", "new", "offer", "qualified", "other"]),
+        put("stages", [f"stage-{n}" for n in range(30)]),
+        put("in_other", 1),
+        put("in_other", -1),
+        put("entered/new", 0),
+        put("entered/new", 1.5),
+        put("entered", []),
+        put("moves/0", ["demo", "demo", 3, 1]),
+        put("moves/0", ["demo", "offer", 300, 1]),
+        put("moves/0/3", 0),
+        put("moves/0/1", "else"),
+        put("ends/0", ["demo", "open", 3, 1]),
         lambda state: state["ends"].append(state["ends"][0]),
     ],
 )

@@ -1,7 +1,6 @@
 """Key figures of sales: those of brute force, whatever the order; bounded, and kept to the bit."""
 
 import json
-from collections.abc import Callable
 from random import Random
 from statistics import mean
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored_changes import put
 
 from online_models.day_counts import OTHER, DayCounts
 from online_models.day_quantiles import LogBuckets
@@ -105,33 +105,23 @@ def test_a_checkpoint_goes_on_to_the_bit():
     assert resumed.conversion(0, 30_000) == whole.conversion(0, 30_000)
 
 
-def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    def change(state: dict[str, Any]) -> None:
-        *parents, last = path.split("/")
-        for parent in parents:
-            state = state[parent]
-        state[last] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        _set("schema", 2),
-        _set("library", "another"),
-        _set("tables", None),
-        _set("tables/more", {}),
-        _set("tables/sources", "none"),
-        _set("tables/sources/names", ["email", "email"]),
-        _set("tables/sources/names", [f"source-{n}" for n in range(40)]),
-        _set("tables/sources/newest", 10**12),
-        _set("tables/sources/newest", 20_500),
-        _set("tables/sources/days/20001", {"0": [1]}),
-        _set("tables/sources/days/20001", {"77": [1, 1, 1, 1]}),
-        _set("tables/sources/days/20001", {"0": [1, 1, 1, 0.5]}),
-        _set("tables/sources/days/-1", {"0": [1, 1, 1, 1]}),
-        _set("tables/cycles", {"newest": 9, "names": ["x"], "days": {"9": {"0": [1]}}}),
+        put("schema", 2),
+        put("library", "another"),
+        put("tables", None),
+        put("tables/more", {}),
+        put("tables/sources", "none"),
+        put("tables/sources/names", ["email", "email"]),
+        put("tables/sources/names", [f"source-{n}" for n in range(40)]),
+        put("tables/sources/newest", 10**12),
+        put("tables/sources/newest", 20_500),
+        put("tables/sources/days/20001", {"0": [1]}),
+        put("tables/sources/days/20001", {"77": [1, 1, 1, 1]}),
+        put("tables/sources/days/20001", {"0": [1, 1, 1, 0.5]}),
+        put("tables/sources/days/-1", {"0": [1, 1, 1, 1]}),
+        put("tables/cycles", {"newest": 9, "names": ["x"], "days": {"9": {"0": [1]}}}),
     ],
 )
 def test_a_broken_checkpoint_is_refused(change):

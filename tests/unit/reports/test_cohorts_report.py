@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_leads import flat, interleaved
 
 from schemas.milestones import CustomerActive, JourneyEnded, LeadEntered, Milestone
 from stream.reports.cohorts import MAX_SOURCES, WEEKS, CohortsReport
@@ -52,25 +53,11 @@ def leads(seed: int, count: int, days: int = 200) -> list[list[Milestone]]:
     return found
 
 
-def mixed(found: list[list[Milestone]], random: Random) -> list[Milestone]:
-    rest, told = [own[::-1] for own in found], []
-    while rest:
-        own = random.choice(rest)
-        told.append(own.pop())
-        if not own:
-            rest.remove(own)
-    return told
-
-
 def learned(found: list[Milestone], report: CohortsReport | None = None) -> CohortsReport:
     report = CohortsReport(TERMS) if report is None else report
     for milestone in found:
         report.learn(milestone)
     return report
-
-
-def flat(found: list[list[Milestone]]) -> list[Milestone]:
-    return [one for own in found for one in own]
 
 
 def test_an_age_that_a_cohort_has_not_reached_is_null_and_not_zero():
@@ -116,7 +103,7 @@ def test_totals_are_those_of_brute_force_and_the_order_of_leads_does_not_matter(
     found = leads(seed, 40)
     report = learned(flat(found))
     figures = report.figures(day_of(MONDAY) + 600)
-    assert learned(mixed(found, random)).checkpoint() == report.checkpoint()
+    assert learned(interleaved(found, random)).checkpoint() == report.checkpoint()
     for source in SOURCES:
         own = [lead for lead in found if lead[0].source == source]  # type: ignore[attr-defined]
         won = sum(isinstance(one, JourneyEnded) and one.result == "won" for one in flat(own))

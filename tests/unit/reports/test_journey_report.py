@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_leads import flat, interleaved
 
 from online_models.formats import ModelFormatError
 from schemas.milestones import LeadEntered, Milestone, StageLeft
@@ -61,26 +62,12 @@ def learned(found: list[Milestone], report: JourneyReport | None = None) -> Jour
     return report
 
 
-def flat(found: list[list[Milestone]]) -> list[Milestone]:
-    return [one for own in found for one in own]
-
-
-def mixed(found: list[list[Milestone]], random: Random) -> list[Milestone]:
-    rest, told = [own[::-1] for own in found], []
-    while rest:
-        own = random.choice(rest)
-        told.append(own.pop())
-        if not own:
-            rest.remove(own)
-    return told
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_counts_are_those_of_brute_force_and_the_order_of_leads_does_not_matter(seed, random):
     found = leads(seed, 40)
     report = learned(flat(found))
-    assert learned(mixed(found, random)).figures(TODAY) == report.figures(TODAY)
+    assert learned(interleaved(found, random)).figures(TODAY) == report.figures(TODAY)
     figures = report.figures(TODAY)
     stays = [one for one in flat(found) if isinstance(one, StageLeft)]
     moves = Counter((one.stage, one.next_stage) for one in stays if one.next_stage)
