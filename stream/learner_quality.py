@@ -6,7 +6,7 @@ from typing import Any
 from schemas.learning import PolicyTransition, TrainingExample
 from stream.lead.contest import Contest
 from stream.lead.house import House
-from stream.lead.learner import Decoded, Learned
+from stream.lead.learner import Learned
 from stream.model_quality import ModelQuality
 from stream.models import NEXT_ACTION, UPLIFT
 from stream.policy_quality import PolicyQuality
@@ -30,15 +30,13 @@ class LearnerQuality:
     def add(
         self,
         contest: Contest[Any],
-        example: Decoded,
+        example: TrainingExample | PolicyTransition,
         learned: Mapping[str, Learned],
     ) -> None:
         """Take in an example and what came of it, by kind."""
         if isinstance(example, PolicyTransition):
             if contest.name == NEXT_ACTION:
                 self._policies.add(contest, example, learned)
-        elif not isinstance(example, TrainingExample):
-            return
         elif contest.name == UPLIFT:
             self._uplift.add(contest, example, learned)
         elif contest.name != NEXT_ACTION:

@@ -12,6 +12,7 @@ from online_models.catalogue import build_model
 from online_models.formats import ModelFormatError
 from schemas import topics
 from schemas.learning import Champion
+from schemas.milestones import Milestone
 from stream import metrics
 from stream.agents.learned_reports import LearnedReports
 from stream.kafka.clients import read_all
@@ -137,6 +138,7 @@ class LearnWorker:
         self._checkpointed = next_offset = self._next_offset()
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
         await self._learn_all(await read_all(self._settings, examples, self._number, next_offset))
+        self._checkpointed_s = -math.inf  # what was learned again is not to be learned once more
         log.info("learner restored", next_offset=self._next_offset())
 
     async def process(self, records: list[Any]) -> None:
@@ -209,17 +211,21 @@ class LearnWorker:
                 since_s = self._clock()
 
     def _learn(self, record: Any) -> None:
+        offset = record.offset
         try:
             example = decoded(record.value)
         except ValueError as error:
-            log.warning("a record is passed over", offset=record.offset, error=str(error))
+            log.warning("a record is passed over", offset=offset, error=str(error))
+            self._reports.pass_over(offset)
             for contest in self._contests:
-                contest.pass_over(record.offset)
-            self._reports.pass_over(record.offset)
+                contest.pass_over(offset)
             return
+        self._reports.learn(example, offset)
         for contest in self._contests:
-            self._quality.add(contest, example, contest.learn(example, record.offset))
-        self._reports.learn(example, record.offset)
+            if isinstance(example, Milestone):
+                contest.pass_over(offset)
+            else:
+                self._quality.add(contest, example, contest.learn(example, offset))
 
     async def _publish(self) -> None:
         now_s = self._clock()
