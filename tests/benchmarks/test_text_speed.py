@@ -1,13 +1,15 @@
-"""What reading a text costs: 500 characters, the best of several runs, since cores are shared.
+"""What reading a text costs, beside detecting its language: as ratios, since machines differ.
 
-Intents 46 us, detection 290, sentiment 290, all 630; intents of a text that is nothing but phrases,
-of an unknown language, 90 to 170.
+A mail of 500 characters: intents 46 us, detection 290, sentiment 250, all 640; intents of a text that
+is nothing but phrases, of an unknown language, 180. Each round times all of them, so that a machine
+that is slow for a while is slow for each.
 
     pytest -s tests/benchmarks/test_text_speed.py
 """
 
 from collections.abc import Callable
-from timeit import repeat
+from statistics import median
+from timeit import timeit
 
 from online_models.language_detection import LanguageDetector
 from online_models.sentiment import sentiment
@@ -23,23 +25,30 @@ MAIL = (
     "Please call me back, I need a quote."
 )[:500]
 DENSE = ("Not interested, how much? Call me asap! No complaints; please cancel, GDPR? " * 7)[:500]
-INTENTS_US = 200.0
+ROUNDS, READINGS = 25, 20
 
 
-def best_us(read: Callable[[], object]) -> float:
-    read()
-    return min(repeat(read, number=20, repeat=25)) / 20 * 1e6
+def median_us(readings: dict[str, Callable[[], object]]) -> dict[str, float]:
+    for read in readings.values():
+        read()
+    rounds = [
+        {name: timeit(read, number=READINGS) for name, read in readings.items()}
+        for _ in range(ROUNDS)
+    ]
+    return {name: 1e6 / READINGS * median(each[name] for each in rounds) for name in readings}
 
 
-def test_intents_of_500_characters_take_less_than_200_us() -> None:
+def test_intents_take_less_than_detecting_the_language_does() -> None:
     rules, detector, reader = IntentRules(), LanguageDetector(), TextReader()
-    costs = {
-        "intents": best_us(lambda: rules.predict_one(MAIL, "en")),
-        "intents, dense, unknown": best_us(lambda: rules.predict_one(DENSE, None)),
-        "detection": best_us(lambda: detector.predict_one(MAIL)),
-        "sentiment": best_us(lambda: sentiment(MAIL)),
-        "all": best_us(lambda: reader.predict_one(MAIL)),
-    }
+    costs = median_us(
+        {
+            "intents": lambda: rules.predict_one(MAIL, "en"),
+            "intents, dense, unknown": lambda: rules.predict_one(DENSE, None),
+            "detection": lambda: detector.predict_one(MAIL),
+            "sentiment": lambda: sentiment(MAIL),
+            "all": lambda: reader.predict_one(MAIL),
+        }
+    )
     print("\n" + "; ".join(f"{name} {us:.0f} us" for name, us in costs.items()))
-    assert costs["intents"] < INTENTS_US
-    assert costs["intents, dense, unknown"] < INTENTS_US
+    assert costs["intents"] < 0.33 * costs["detection"]
+    assert costs["intents, dense, unknown"] < 1.33 * costs["detection"]
