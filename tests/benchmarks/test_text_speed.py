@@ -1,8 +1,8 @@
 """What reading a text costs, beside detecting its language: as ratios, since machines differ.
 
-A mail of 500 characters: intents 46 us, detection 290, sentiment 250, all 640; intents of a text that
-is nothing but phrases, of an unknown language, 180. Each round times all of them, so that a machine
-that is slow for a while is slow for each.
+A mail of 500 characters: intents 46 us, detection 290, sentiment 250, all 640; intents of a text
+that is nothing but phrases, of an unknown language, 180. Each round times all of them, so that a
+machine that is slow for a while is slow for each.
 
     pytest -s tests/benchmarks/test_text_speed.py
 """
