@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -45,6 +45,8 @@ EXAMPLES_AT_ONCE = 50
 """Of a batch: a whole one can take many seconds where learning has a tenth of the time."""
 SLICE_S = 0.001
 """How long learning may keep a process from everything else at a time."""
+RESTORING_DUTY = 0.5
+"""Share of the time for who restores: a process is ready only when its learner is."""
 
 
 async def learn(fetches: AsyncIterator[list[Records]], ownership: Ownership) -> None:
@@ -87,7 +89,7 @@ class LearnWorker:
         self._number = number
         self._producer = producer
         self._store = store
-        self._rest_s = SLICE_S * (1.0 / duty - 1.0)
+        self._duty = duty
         self._clock = clock
         self._contests: list[Contest[Any]] = []
         self._reports = LearnedReports(settings)
@@ -137,15 +139,22 @@ class LearnWorker:
         self._quality = LearnerQuality(self._house)
         self._checkpointed = next_offset = self._next_offset()
         examples = self._settings.topic(topics.TRAINING_EXAMPLES.name)
-        await self._learn_all(await read_all(self._settings, examples, self._number, next_offset))
+        records = await read_all(self._settings, examples, self._number, next_offset)
+        duty = max(self._duty, RESTORING_DUTY)
+        for some in _chunks(records):
+            await self._learn_all(some, duty)
+            # Not published: what was published last knew more. Kept: who is killed while it
+            # restores would else leave its successor more to do, and never be done.
+            if self._is_checkpoint_due():
+                await self._send([], checkpoint=True)
         self._checkpointed_s = -math.inf  # what was learned again is not to be learned once more
         log.info("learner restored", next_offset=self._next_offset())
 
     async def process(self, records: list[Any]) -> None:
         """Learn from a batch, and publish or checkpoint if it is time."""
         started_s = time.perf_counter()
-        for first in range(0, len(records), EXAMPLES_AT_ONCE):
-            await self._learn_all(records[first : first + EXAMPLES_AT_ONCE])
+        for some in _chunks(records):
+            await self._learn_all(some, self._duty)
             await self._publish()
         metrics.observe_batch(
             self.role, [r.timestamp for r in records], time.perf_counter() - started_s, time.time()
@@ -202,12 +211,13 @@ class LearnWorker:
         offsets = [contest.next_offset for contest in self._contests]
         return min([*offsets, *self._reports.next_offsets()])
 
-    async def _learn_all(self, records: Sequence[Any]) -> None:
+    async def _learn_all(self, records: Sequence[Any], duty: float) -> None:
+        rest_s = SLICE_S * (1.0 / duty - 1.0)
         since_s = self._clock()
         for record in records:
             self._learn(record)
             if self._clock() - since_s >= SLICE_S:
-                await asyncio.sleep(self._rest_s)
+                await asyncio.sleep(rest_s)
                 since_s = self._clock()
 
     def _learn(self, record: Any) -> None:
@@ -231,10 +241,7 @@ class LearnWorker:
         now_s = self._clock()
         outputs: list[Output] = []
         due = now_s - self._published_s >= self._settings.snapshot_interval_s
-        checkpoint = (
-            self._next_offset() > self._checkpointed
-            and now_s - self._checkpointed_s >= self._settings.checkpoint_interval_s
-        )
+        checkpoint = self._is_checkpoint_due()
         if due or checkpoint:
             for contest in self._contests:
                 outputs += self._crown(contest)
@@ -253,6 +260,13 @@ class LearnWorker:
         if now_s - self._told_s >= OBSERVE_INTERVAL_S:
             self._told_s = now_s
             self._reports.publish()
+
+    def _is_checkpoint_due(self) -> bool:
+        passed_s = self._clock() - self._checkpointed_s
+        return (
+            self._next_offset() > self._checkpointed
+            and passed_s >= self._settings.checkpoint_interval_s
+        )
 
     def _crown(self, contest: Contest[Any]) -> list[Output]:
         """Follow what a command has decided about who serves, or decide by the rule."""
@@ -321,3 +335,8 @@ class LearnWorker:
             for v in surplus
             if v not in in_use
         ]
+
+
+def _chunks(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(records), EXAMPLES_AT_ONCE):
+        yield records[first : first + EXAMPLES_AT_ONCE]

@@ -187,3 +187,32 @@ async def test_a_champion_that_no_longer_takes_part_is_replaced(monkeypatch):
     champion = kafka.store.champion("p_convert")
     assert champion is not None
     assert champion.kind == "bayesian_logistic"
+
+
+async def test_a_restore_keeps_what_it_has_learned_and_publishes_nothing_of_it(monkeypatch):
+    kafka = Kafka()
+    backlog = examples(180)
+
+    async def read_all(_settings: Any, topic: str, *_: Any) -> list[Any]:
+        return backlog if topic == topics.TRAINING_EXAMPLES.name else []
+
+    monkeypatch.setattr(learn, "read_all", read_all)
+    kept: list[int] = []
+    send = kafka.send
+
+    async def noted(outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
+        assert {output.topic for output in outputs} == {topics.MODEL_CHECKPOINTS.name}
+        assert next_offset is not None
+        kept.append(next_offset)
+        return await send(outputs, next_offset=next_offset)
+
+    monkeypatch.setattr(kafka, "send", noted)
+    worker = learn.LearnWorker(
+        Settings(checkpoint_interval_s=0.1),
+        0,
+        kafka,  # type: ignore[arg-type]
+        kafka.store,
+        clock=itertools.count().__next__,
+    )
+    await worker.restore()
+    assert kept == [50, 100, 150, 180]
