@@ -117,12 +117,33 @@ class SeekGuard:
             self.has_sought = True
 
 
+class NothingRead(dict[TP, int | None]):
+    """Says of each partition that nothing of it was read.
+
+    Faust throws away a message from before where it believes it has read to; where two seeks run
+    side by side it can believe what only one of them found. Of ours, which hold the records of
+    several partitions, it would judge all by the last: the others would be lost. Repeats
+    do no harm here.
+
+    Examples
+    --------
+    >>> read = NothingRead()
+    >>> read.update({TP("topic", 0): 36})
+    >>> read[TP("topic", 0)] is None
+    True
+    """
+
+    def __getitem__(self, tp: TP) -> None:
+        """Return None."""
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer, delivering batches and telling the owner of partitions first."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._guard = SeekGuard()
         super().__init__(*args, **kwargs)
+        self._read_offset = NothingRead()
 
     def _new_consumer_thread(self) -> LoopConsumer:
         return LoopConsumer(self, loop=self.loop, thread_loop=self.loop, beacon=self.beacon)

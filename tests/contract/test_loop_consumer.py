@@ -3,10 +3,12 @@
 import asyncio
 import inspect
 import threading
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 from mode.threads import QueueServiceThread, ServiceThread
 
 from stream.app import WorkerProcess
@@ -56,3 +58,35 @@ def _noting(done: list[str], what: str) -> Any:
         done.append(what)
 
     return note
+
+
+async def test_what_a_fetch_brought_is_not_judged_by_how_far_its_last_partition_was_read() -> None:
+    consumer = WorkerProcess(Settings(), ["route"]).faust.consumer
+    fresh, known = TP("topic", 0), TP("topic", 1)
+    committed: list[dict[TP, int | None]] = [{known: None}, {known: 1}]
+    consumer._thread.seek_to_committed = _answering(committed)
+    # The first commit of a partition comes between two looks at what is committed, of a seek that
+    # goes back to the beginning and of one that ends later.
+    await consumer.perform_seek()
+    await consumer.perform_seek()
+
+    message = SimpleNamespace(tp=known, offset=0, key=None, value=[fresh, known])
+    delivered: list[Any] = []
+
+    async def fetch(**_: float) -> AsyncIterator[tuple[TP, Any]]:
+        yield known, message
+        consumer._stopped.set()
+
+    async def take(message: Any) -> None:
+        delivered.append(message.value)
+
+    consumer.getmany, consumer.callback = fetch, take
+    await consumer._drain_messages(consumer)
+    assert delivered == [[fresh, known]]
+
+
+def _answering(answers: list[Any]) -> Any:
+    async def answer() -> Any:
+        return answers.pop(0)
+
+    return answer
