@@ -20,9 +20,18 @@ SILENT = frozenset({"web", "sales", "ad", "none"})
 """Channels that do not reach out: the lead comes by itself, or is only talked about."""
 CHANNELS = SILENT | {EMAIL, "phone", "sms", "post"}
 
-Rule = Literal["high_intent", "tier_rose", "tier_fell", "absence", "stage_age", "urgent_negative"]
+Rule = Literal[
+    "high_intent",
+    "tier_rose",
+    "tier_fell",
+    "absence",
+    "churn_risk",
+    "stage_age",
+    "urgent_negative",
+]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """The occasions on which an action can be offered."""
+ABSENCE, CHURN_RISK = "absence", "churn_risk"
 STAGE_AGE, URGENT_NEGATIVE = "stage_age", "urgent_negative"
 
 Framing = Literal["plain", "social_proof", "loss", "scarcity", "reciprocity", "authority"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from online_models.protocols import Scorer
 from stream.lead import (
+    churn,
     discount,
     labels,
     milestones,
@@ -36,8 +37,8 @@ from stream.lead.triggers import Cause, Nurture, Verdict
 
 NO_BUDGETS = Nurture(Budgets())
 
-ABSENCE, LEFT = "absence", "stage_left"
-"""Occasions of a timer: silence, and that a stage may be left."""
+LEFT = "stage_left"
+"""Occasion of a timer: that a stage may be left."""
 
 SETTLED = frozenset({"outcome", "erasure"})
 
@@ -189,7 +190,7 @@ def decide_timers(
     if state.transitions:
         decision.outputs += transitions.settle(state, now_s, house)
     before = Before(state.stage, state.stage_at_s, state.tier)
-    for timer, due_s in _due(state, now_s, house):
+    for timer, due_s in _due(state, now_s, house, nurture):
         cause = Cause(stable_id("timer", timer, rfc3339(due_s)), due_s)
         at_s = max(due_s, state.last_at_s)
         _score(
@@ -201,13 +202,19 @@ def decide_timers(
     return decision
 
 
-def _due(state: LeadState, now_s: float, house: House) -> Iterator[tuple[str, float]]:
+def _due(
+    state: LeadState, now_s: float, house: House, nurture: Nurture
+) -> Iterator[tuple[str, float]]:
     """Yield the occasions whose time has come, each as it is dealt with."""
     is_open = state.outcome is None or house.catalogue.for_closed
     if state.absence_due_s is not None and state.absence_due_s <= now_s:
         due_s, state.absence_due_s = state.absence_due_s, None
         if is_open:
-            yield ABSENCE, due_s
+            silence = churn.occasion(state, due_s, house, nurture.lifetime_value)
+            if silence is not None:
+                yield silence, due_s
+            else:
+                state.absence_due_s = due_s + house.absence_s
     if state.stage_due_s is not None and state.stage_due_s <= now_s:
         due_s, entered_s = state.stage_due_s, state.stage_at_s
         if is_open:

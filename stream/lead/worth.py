@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from online_models.expected_value import LifetimeValue
+from online_models.purchase_history import PurchaseHistory
 from online_models.served_lifetime_value import PredictsLifetimeValue
 from schemas.topics import DAY_S
 from stream.lead.house import House
@@ -27,10 +29,15 @@ def expected(
         new_minor = model.predict_new_minor(HORIZON_DAYS)
         value_minor = None if new_minor is None else round(p_convert * new_minor)
         return {"value_minor": value_minor, "currency": house.currency}
-    found = model.predict_one(bought, max(bought.last_day, int(now_s // DAY_S)), HORIZON_DAYS)
+    found = predicted(bought, now_s, model)
     return {
         "value_minor": None if found.value_minor is None else round(found.value_minor),
         "currency": house.currency,
         "alive_probability": found.alive_probability,
         "purchase_probability": found.purchase_probability,
     }
+
+
+def predicted(bought: PurchaseHistory, now_s: float, model: PredictsLifetimeValue) -> LifetimeValue:
+    """Return what to expect of a customer within a year."""
+    return model.predict_one(bought, max(bought.last_day, int(now_s // DAY_S)), HORIZON_DAYS)

@@ -108,6 +108,7 @@ def test_the_default_catalogue_is_one_action_a_rule():
         "tier_rose": ["sales_alert"],
         "tier_fell": ["nurture_email"],
         "absence": ["win_back_email"],
+        "churn_risk": [],
         "stage_age": [],
         "urgent_negative": ["call"],
     }

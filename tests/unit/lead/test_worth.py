@@ -1,6 +1,8 @@
 """What triggers say that leads are worth."""
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import orjson
 from lead_stream import DAY_S, HOUSE, START_S, LeadStream, event
@@ -63,3 +65,68 @@ def test_a_lead_is_worth_what_it_may_become_and_a_customer_what_it_will_buy():
     assert customer.value_minor == round(found.value_minor)
     assert customer.alive_probability == found.alive_probability
     assert customer.currency == "EUR"
+
+
+RETAINS = parse_catalogue("""
+[[action]]
+name = "call"
+channel = "phone"
+rules = ["high_intent", "tier_rose", "tier_fell", "absence"]
+eligible.outcomes = ["open", "won"]
+
+[[action]]
+name = "retention_call"
+channel = "phone"
+rules = ["churn_risk"]
+eligible.outcomes = ["open", "won"]
+""")
+
+
+def silences(stream: LeadStream, every_days: int, until_days: int) -> list[tuple[str, float]]:
+    """Have a lead buy five times, and fall silent; return what its silence was an occasion for."""
+    serve(stream)
+    for n in range(5):
+        bought = {"value_minor": 5_000, "currency": "EUR"}
+        stream.send(event("purchase", f"p{n}", n * every_days * DAY_S, lead_id="L", **bought))
+    last_day = 4 * every_days
+    for day in range(1, until_days):
+        stream.tick((last_day + day) * DAY_S)
+    bodies = stream.bodies(topics.NURTURE_TRIGGERS)
+    return [
+        (body["rule"], round(after_s(body) / DAY_S) - last_day)
+        for body in bodies
+        if after_s(body) > last_day * DAY_S
+    ]
+
+
+def after_s(body: dict[str, Any]) -> float:
+    return datetime.fromisoformat(body["occurred_at"]).timestamp() - START_S
+
+
+def test_a_customers_silence_is_judged_by_how_often_it_used_to_buy():
+    retains = replace(TELLS, catalogue=RETAINS)
+    (often,) = silences(LeadStream(house=retains), every_days=7, until_days=400)
+    (seldom,) = silences(LeadStream(house=retains), every_days=60, until_days=700)
+    assert (often[0], seldom[0]) == ("churn_risk", "churn_risk"), "once each"
+    assert often[1] < seldom[1] / 2
+
+
+def test_where_no_action_answers_it_a_silence_is_an_absence():
+    open_to_customers = parse_catalogue("""
+[[action]]
+name = "call"
+channel = "phone"
+rules = ["high_intent", "tier_rose", "tier_fell", "absence"]
+eligible.outcomes = ["open", "won"]
+""")
+    without = replace(TELLS, catalogue=open_to_customers)
+    assert silences(LeadStream(house=without), every_days=7, until_days=40) == [("absence", 7)]
+
+
+def test_before_a_second_purchase_a_silence_is_an_absence():
+    stream = LeadStream(house=replace(TELLS, catalogue=RETAINS))
+    serve(stream)
+    bought = {"value_minor": 5_000, "currency": "EUR"}
+    stream.send(event("purchase", "p", 0.0, lead_id="L", **bought))
+    stream.tick(10 * DAY_S)
+    assert [body["rule"] for body in stream.bodies(topics.NURTURE_TRIGGERS)] == ["absence"]
