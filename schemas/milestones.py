@@ -46,13 +46,15 @@ class StageLeft(Milestone):
     """A lead left a stage, for another one or for good; ``new`` is what it is in before the first.
 
     ``result`` is that of its journey where it ended there; ``silent`` after a horizon without a
-    sign of the lead.
+    sign of the lead. ``is_after_end`` says that an outcome has ended the journey in this stage
+    already, as where a CRM tells a deal once more by a stage for customers.
     """
 
     type: Literal["stage_left"] = "stage_left"
     stage: Text
     next_stage: Text | None = None
     result: Literal["won", "lost", "silent"] | None = None
+    is_after_end: bool = False
     stayed_s: NotNegative
 
 

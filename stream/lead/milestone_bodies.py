@@ -41,10 +41,14 @@ class Before(NamedTuple):
     tier: str | None
 
 
-def stage_left(state: LeadState, at_s: float, before: Before) -> Iterator[Body]:
-    """Tell that another stage was entered."""
+def stage_left(
+    state: LeadState, at_s: float, before: Before, *, by_outcome: bool = False
+) -> Iterator[Body]:
+    """Tell that another stage was entered; ``by_outcome``, by the outcome that ends the journey."""
     if state.stage != before.stage:
-        yield _left(state, before, at_s, next_stage=state.stage)
+        has_ended = state.outcome is not None and not by_outcome
+        is_after_end = has_ended and _since_s(state, before) < state.outcome_at_s
+        yield _left(state, before, at_s, next_stage=state.stage, is_after_end=is_after_end)
 
 
 def _left(
@@ -53,16 +57,22 @@ def _left(
     at_s: float,
     next_stage: str | None = None,
     result: str | None = None,
+    *,
+    is_after_end: bool = False,
 ) -> Body:
-    since_s = state.first_at_s if before.stage is None else before.since_s
     return {
         "type": "stage_left",
         "stage": before.stage or NEW,
         "next_stage": next_stage,
         "result": result,
-        "stayed_s": max(0.0, at_s - since_s),
+        "is_after_end": is_after_end,
+        "stayed_s": max(0.0, at_s - _since_s(state, before)),
         "occurred_at": rfc3339(at_s),
     }
+
+
+def _since_s(state: LeadState, before: Before) -> float:
+    return state.first_at_s if before.stage is None else before.since_s
 
 
 def answered(

@@ -127,7 +127,8 @@ def _of_event(
         kept = state.milestones = MilestoneState()
     if not is_named(state.lead_id):
         return []
-    bodies = list(telling.stage_left(state, at_s, before))
+    by_outcome = event["type"] == "outcome"
+    bodies = list(telling.stage_left(state, at_s, before, by_outcome=by_outcome))
     bodies += telling.answered(kept, event, at_s, before.tier)
     match event["type"]:
         case "outcome":

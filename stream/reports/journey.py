@@ -8,11 +8,10 @@ from online_models.journey_figures import CUT_RATIO, FEWEST_LEFT
 from online_models.journey_map import JourneyMapModel
 from schemas.milestones import LeadEntered, Milestone, StageLeft
 from stream.lead.milestone_bodies import NEW
-from stream.reports.ended_stays import EndedStays
 from stream.reports.journey_text import plots_of, view_of
 from stream.reports.report import Bars, Terms, View, date_of
 
-SCHEMA = 1
+SCHEMA = 2
 LIBRARY = "leadstream journey report"
 MAX_STAGES = 32
 
@@ -21,7 +20,7 @@ class JourneyReport:
     """The map of stages, and the stage to work on first.
 
     The end of a journey is told by its outcome, and often once more by a move to a stage for
-    customers. Such a move from a stay that has ended the journey already is counted apart.
+    customers. Such moves are counted apart.
 
     Parameters
     ----------
@@ -33,7 +32,6 @@ class JourneyReport:
 
     def __init__(self, terms: Terms) -> None:  # noqa: ARG002
         self._model = JourneyMapModel(MAX_STAGES)
-        self._ended = EndedStays()
         self._moved_after_end = 0
 
     def learn(self, milestone: Milestone) -> None:
@@ -43,13 +41,10 @@ class JourneyReport:
                 self._model.learn_entry(NEW)
             case StageLeft(stage=stage, stayed_s=stayed_s) if milestone.result is not None:
                 self._model.learn_end(stage, milestone.result, stayed_s)
-                if milestone.result != "silent":
-                    self._ended.add(milestone)
+            case StageLeft(is_after_end=True):
+                self._moved_after_end += 1
             case StageLeft(stage=stage, next_stage=str(following), stayed_s=stayed_s):
-                if self._ended.take(milestone):
-                    self._moved_after_end += 1
-                else:
-                    self._model.learn_move(stage, following, stayed_s)
+                self._model.learn_move(stage, following, stayed_s)
 
     def figures(self, today: int) -> dict[str, Any]:
         """Return the map; ``now`` of a stage is entered minus left, all that can be known of it."""
@@ -88,7 +83,6 @@ class JourneyReport:
             "schema": SCHEMA,
             "library": LIBRARY,
             "model": self._model.checkpoint(),
-            "ended": self._ended.checkpoint(),
             "moved_after_end": self._moved_after_end,
         }
 
@@ -98,7 +92,6 @@ class JourneyReport:
         formats.check_origin(checkpoint, SCHEMA, LIBRARY)
         report = cls(terms)
         report._model = JourneyMapModel.restore(checkpoint.get("model", {}), max_stages=MAX_STAGES)
-        report._ended = EndedStays.restore(checkpoint.get("ended"))
         moved = checkpoint.get("moved_after_end")
         if type(moved) is not int or moved < 0:
             raise formats.ModelFormatError("checkpoint is broken: moved_after_end: no count")

@@ -119,6 +119,23 @@ def test_stages_are_left_for_others_and_for_good():
     ]
 
 
+def test_a_move_from_a_stage_in_which_the_journey_had_ended_says_so():
+    stream = LeadStream(house=TELLS)
+    stream.send(
+        visit("v", 0.0),
+        event("stage_change", "s1", DAY_S, lead_id="L", stage="mql"),
+        event("outcome", "o", 7 * DAY_S, lead_id="L", result="won"),
+        event("stage_change", "s2", 7 * DAY_S, lead_id="L", stage="customer"),
+        event("stage_change", "s3", 9 * DAY_S, lead_id="L", stage="partner"),
+    )
+    assert [(s.stage, s.next_stage, s.is_after_end) for s in told(stream, StageLeft)] == [
+        ("new", "mql", False),
+        ("mql", None, False),
+        ("mql", "customer", True),
+        ("customer", "partner", False),
+    ]
+
+
 def test_purchases_in_the_houses_currency_make_a_history():
     stream = LeadStream(house=TELLS)
     for n, (day, minor, currency) in enumerate([(0, 500, "EUR"), (9, 300, "EUR"), (9, 7, "USD")]):
