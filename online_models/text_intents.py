@@ -47,13 +47,13 @@ class IntentRules:
         Of each language, ISO 639 or ``*`` for all, the phrases of each intent;
         ``online_models.text_phrases`` says how they are written.
     competitors
-        Names whose mention is the intent ``competitor``, in any language.
+        Names whose mention is the intent ``competitor``, in any language, also where a phrase of
+        another intent says the same.
 
     Raises
     ------
     ValueError
-        If a competitor's name has no letter or digit, or more than 100 characters; or a phrase
-        is not folded.
+        As ``checked_competitor`` does; or if a phrase is not folded.
 
     Examples
     --------
@@ -70,7 +70,8 @@ class IntentRules:
             for kind, each in phrases.get(ANY_LANGUAGE, {}).items()
             for variant in _variants(each)
         ]
-        shared += [(re.escape(_competitor(name)), COMPETITOR) for name in competitors]
+        # First, so that they count: to a maker of CRMs, Salesforce is more than an integration.
+        named = [(_escaped(checked_competitor(name)), COMPETITOR) for name in competitors]
         own = {
             language: [
                 (variant, kind) for kind, each in kinds.items() for variant in _variants(each)
@@ -78,8 +79,9 @@ class IntentRules:
             for language, kinds in phrases.items()
             if language != ANY_LANGUAGE
         }
-        self._rules = {language: _compiled(each + shared) for language, each in own.items()}
-        self._all_rules = _compiled([pair for each in own.values() for pair in each] + shared)
+        self._rules = {language: _compiled(named + each + shared) for language, each in own.items()}
+        every = [pair for each in own.values() for pair in each]
+        self._all_rules = _compiled(named + every + shared)
 
     @property
     def languages(self) -> frozenset[str]:
@@ -115,14 +117,31 @@ class IntentRules:
         return frozenset({AUTO_REPLY}) if AUTO_REPLY in intents else frozenset(intents)
 
 
-def _competitor(name: str) -> str:
+def checked_competitor(name: str) -> str:
+    """Return a competitor's name as it is looked for in texts.
+
+    Raises
+    ------
+    ValueError
+        If it has no letter or digit, or more than 100 characters.
+
+    Examples
+    --------
+    >>> checked_competitor(" .Über-CRM")
+    'uber crm'
+    """
     plain = re.sub(r"^\W+", "", folded(name))
     if not 0 < len(plain) <= LONGEST_COMPETITOR:
         raise ValueError(
-            f"competitors has {name!r:.120}: a name has a letter or digit, and at most "
+            f"{name!r:.120} is no competitor's name; give it a letter or digit, and at most "
             f"{LONGEST_COMPETITOR} characters"
         )
     return plain
+
+
+def _escaped(words: str) -> str:
+    """Return what matches words and nothing else; spaces stay, by which phrases are told apart."""
+    return " ".join(re.escape(word) for word in words.split(" "))
 
 
 def _variants(phrases: tuple[str, ...]) -> Iterator[str]:
@@ -131,7 +150,7 @@ def _variants(phrases: tuple[str, ...]) -> Iterator[str]:
         if phrase.replace("/", " ") != folded(phrase):
             raise ValueError(f"phrase {phrase!r:.120} is not folded: write {folded(phrase)!r:.120}")
         for words in product(*(position.split("/") for position in phrase.split())):
-            yield " ".join(re.escape(word).replace(r"\*", _ANY_ENDING) for word in words)
+            yield _escaped(" ".join(words)).replace(r"\*", _ANY_ENDING)
 
 
 def _compiled(variants: list[tuple[str, str]]) -> _Rules:

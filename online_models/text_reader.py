@@ -1,4 +1,4 @@
-"""What a lead's text says, in one reading: language, sentiment, intents, as features too."""
+"""What a lead's text says, in one reading: language, sentiment, intents."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -44,18 +44,6 @@ class TextReading:
     sentiment: float | None
     intents: frozenset[str]
     is_urgent_negative: bool
-
-    def features(self) -> dict[str, float]:
-        """Return what a model may learn from; what is unknown is left out.
-
-        >>> TextReading("en", 0.4, frozenset({"price"}), False).features()
-        {'text_sentiment': 0.4, 'text_intent:price': 1.0}
-        """
-        features = {} if self.sentiment is None else {"text_sentiment": self.sentiment}
-        features |= {f"text_intent:{intent}": 1.0 for intent in sorted(self.intents)}
-        if self.is_urgent_negative:
-            features["text_urgent_negative"] = 1.0
-        return features
 
 
 class TextReader:

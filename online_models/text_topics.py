@@ -12,7 +12,7 @@ from math import lgamma, log
 from typing import Any, NamedTuple, Self
 
 from online_models import formats
-from online_models.text_words import topic_words
+from online_models.text_topic_words import topic_words
 from online_models.topic_formats import STATE, TopicModelState
 from online_models.topic_words_seen import WordsSeen
 

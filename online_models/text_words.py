@@ -1,15 +1,10 @@
-"""What of a text its writer wrote, and its words: quoted mail, addresses and accents put aside."""
+"""What of a text its writer wrote: quoted mail, addresses and accents put aside."""
 
 import re
 import unicodedata
-from functools import cache
-
-from stopwordsiso import has_lang, stopwords
 
 LONGEST_TEXT = 4_000
 """Characters of a text that are read; what comes after is cut."""
-WORD_LENGTHS = range(3, 31)
-"""Letters of a word that a topic may have."""
 
 _QUOTED = re.compile(
     r"(?m)^(?:-{2,} ?(?:original message|ursprüngliche nachricht|message d'origine"
@@ -20,8 +15,6 @@ _QUOTED = re.compile(
 )
 _QUOTED_LINE = re.compile(r"(?m)^>.*$")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|[^\s@<>]{1,64}@\S+|(?<!\S)[@#]\S+|<[^>\s]{1,100}>")
-_WORD = re.compile(r"[^\W\d_]+")
-_WITH_DIGIT = re.compile(r"(?<!\S)[^\s\d]*\d\S*")
 _APOSTROPHES, _HYPHENS = "`\u00b4\u2018\u2019", "-_/\u2010\u2011\u2013\u2014"
 _EVENED = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_HYPHENS, " "))
 
@@ -69,25 +62,3 @@ def folded(text: str) -> str:
         decomposed = unicodedata.normalize("NFD", text.translate(_EVENED))
         text = "".join(c for c in decomposed if not unicodedata.combining(c))
     return " ".join(text.translate(_EVENED).split())
-
-
-def topic_words(text: str, language: str | None) -> list[str]:
-    """Return the words that can tell what a text is about, in order, in lower case.
-
-    Left out: stop words of the language (of English, German, French and Spanish where it is
-    unknown), and whatever looks like a mail address, a link or has a digit.
-
-    >>> topic_words("Does the API v2 sync with Salesforce? Mail jo@example.com", "en")
-    ['api', 'sync', 'salesforce', 'mail']
-    """
-    text = unicodedata.normalize("NFC", without_addresses(own_text(text)).lower())
-    stopped = _stop_words(language)
-    words = _WORD.findall(_WITH_DIGIT.sub(" ", text))
-    return [word for word in words if len(word) in WORD_LENGTHS and word not in stopped]
-
-
-@cache
-def _stop_words(language: str | None) -> frozenset[str]:
-    if language is None or not has_lang(language):
-        return frozenset(stopwords(["en", "de", "fr", "es"]))
-    return frozenset(stopwords(language))

@@ -17,6 +17,7 @@ from stream.event_files import topic_of
 from stream.followed_leads import FollowedLead, FollowedLeads, Occasion
 from stream.lead.house import DAY_S, House
 from stream.lead.outputs import epoch_s
+from stream.lead.text_reading import ReadsTexts
 
 HORIZON_S = 30 * DAY_S
 PERIOD_S = 7 * DAY_S
@@ -43,6 +44,7 @@ def causes(
     received_s: float,
     horizon_s: float = HORIZON_S,
     seed: int = 0,
+    reader: ReadsTexts | None = None,
 ) -> dict[str, Any]:
     """Compare leads that were nurtured with similar ones that were not yet, in two ways.
 
@@ -67,6 +69,8 @@ def causes(
         Within which winning counts; leads with less time left in the log are left out.
     seed
         Of the drawn ages.
+    reader
+        As of ``OfflineStream``.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def causes(
         (each what its comparison says, or ``error``), ``warnings`` and ``text``.
     """
     nurtured_s = logged_nurturing(lines())
-    leads = FollowedLeads(house, email_key, received_s, nurtured_s or None)
+    leads = FollowedLeads(house, email_key, received_s, nurtured_s or None, reader)
     leads.take_in((topic_of(line), line) for line in lines() if not _is_trigger(line))
     rows, too_recent = compared(leads, horizon_s, 0.0, 0.0, seed)
     after_s = PERIODS_AFTER * PERIOD_S

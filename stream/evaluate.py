@@ -12,6 +12,7 @@ from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.outputs import rfc3339
+from stream.lead.text_reading import ReadsTexts
 from stream.lead.tiers import tier_of
 from stream.offline import CHAMPION, OfflineStream
 from stream.quality import ScoredLead, quality
@@ -37,6 +38,8 @@ class Evaluation:
         As of ``OfflineStream``.
     watch
         Is shown each score that counts; what became of its lead is in ``won`` in the end.
+    reader
+        As of ``OfflineStream``.
 
     Attributes
     ----------
@@ -53,8 +56,9 @@ class Evaluation:
         received_s: float,
         kinds: Sequence[str] = (CHAMPION,),
         watch: Watch | None = None,
+        reader: ReadsTexts | None = None,
     ) -> None:
-        self.stream = OfflineStream(house, email_key, received_s, kinds, self._see)
+        self.stream = OfflineStream(house, email_key, received_s, kinds, self._see, reader=reader)
         self.won: dict[str, bool | None] = {}
         self.first_at_s: dict[str, float] = {}
         self._house = house

@@ -14,6 +14,7 @@ from stream.lead.identity import is_named
 from stream.lead.labels import WON
 from stream.lead.scoring import Scored
 from stream.lead.state import LeadState
+from stream.lead.text_reading import ReadsTexts
 from stream.offline import OfflineStream
 from stream.scored_rows import ScoredRow
 
@@ -69,6 +70,8 @@ class FollowedLeads:
     nurtured_s
         When each lead was first nurtured, as the log says. None takes the triggers that the fold
         itself puts out.
+    reader
+        As of ``OfflineStream``.
 
     Attributes
     ----------
@@ -82,11 +85,12 @@ class FollowedLeads:
         email_key: bytes,
         received_s: float,
         nurtured_s: Mapping[str, float] | None = None,
+        reader: ReadsTexts | None = None,
     ) -> None:
         self.by_id: dict[str, FollowedLead] = {}
         self._house = house
         self._nurtured_s = nurtured_s
-        self._stream = OfflineStream(house, email_key, received_s, watch=self._see)
+        self._stream = OfflineStream(house, email_key, received_s, watch=self._see, reader=reader)
         self._topic = ""
         self._seen: set[str] = set()
         self._random = Random(0)  # noqa: S311 - a sample, no secret
@@ -160,13 +164,17 @@ class FollowedLeads:
 def is_covariate(feature: str) -> bool:
     """Tell whether leads are compared by a feature: all but counts of details and of other spans.
 
+    What texts say is no detail: it is why some are nurtured, and nothing else counts it.
+
     >>> [is_covariate(f) for f in ("count_7d:page_view", "count_7d:page_view:docs", "stage")]
     [True, False, True]
+    >>> is_covariate("count_7d:text:complaint")
+    True
     """
     prefix, _, rest = feature.partition(":")
     if prefix in {"count", "count_1d"}:
         return False
-    return prefix != "count_7d" or ":" not in rest
+    return prefix != "count_7d" or ":" not in rest or rest.startswith("text:")
 
 
 def _scored_at_s(row: ScoredRow) -> float:

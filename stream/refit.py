@@ -16,6 +16,7 @@ from stream.followed_leads import FollowedLead, FollowedLeads, Occasion
 from stream.lead.house import DAY_S, House
 from stream.lead.point_rules import PointRules, parse_point_rules
 from stream.lead.scoring import expit, logit
+from stream.lead.text_reading import ReadsTexts
 from stream.refit_text import refit_text
 from stream.rules_file import (
     diff_of,
@@ -95,6 +96,7 @@ def refit(
     rules_name: str = "rules.toml",
     horizon_s: float = HORIZON_S,
     seed: int = 0,
+    reader: ReadsTexts | None = None,
 ) -> Proposal:
     """Propose points and thresholds by a log: events of the contract, in the order of arrival.
 
@@ -116,6 +118,8 @@ def refit(
         out, whatever is known of them: those that won early would be too many.
     seed
         Of the choice among a lead's scores.
+    reader
+        As of ``OfflineStream``.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def refit(
         If the rules file is not valid, or its numbers cannot be changed in place.
     """
     rules = parse_point_rules(rules_text, rules_name)
-    leads = FollowedLeads(house, email_key, received_s)
+    leads = FollowedLeads(house, email_key, received_s, reader=reader)
     leads.take_in((topic_of(line), line) for line in lines)
     rows = labelled(leads, horizon_s, seed)
     return propose(rows, len(leads.by_id) - len(rows), house, rules, rules_text, rules_name,

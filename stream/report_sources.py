@@ -61,7 +61,7 @@ def report_from_log(
         with suppress(ValueError):
             learner.learn(milestone, learner.next_offset)
 
-    stream = OfflineStream(house, email_key, time.time(), note=note)
+    stream = OfflineStream(house, email_key, time.time(), note=note, reader=settings.text_reader())
     for line in lines:
         topic = topic_of(line)
         if topic == topics.COSTS.name:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from online_models.policy.catalogue import KINDS as POLICY_KINDS
+from online_models.text_intents import checked_competitor
 from schemas.base import Currency
 from stream.lead.actions import ActionsFileError, Catalogue, parse_catalogue
 from stream.lead.actions_by_rule import DEFAULT_ACTIONS, EMAIL_ACTIONS, catalogue_of
@@ -85,6 +86,12 @@ def _checked_products(text: str) -> str:
     return text
 
 
+def _checked_competitors(text: str) -> str:
+    for item in _items(text):
+        checked_competitor(item)
+    return text
+
+
 MAX_PRODUCT_TASKS = 8
 MAX_MODEL_CHARACTERS = 64
 
@@ -95,6 +102,7 @@ Score = Annotated[float, Field(ge=0, le=100)]
 Countries = Annotated[str, AfterValidator(_checked_countries)]
 Tasks = Annotated[str, AfterValidator(_checked_tasks)]
 Products = Annotated[str, AfterValidator(_checked_products)]
+Competitors = Annotated[str, AfterValidator(_checked_competitors)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -256,6 +264,11 @@ class Settings(BaseSettings):
         False,
         description="Whether route reads what forms, mail answers and call notes say: language, "
         "sentiment, intents. Takes 100 MB a worker, and pip install 'leadstream[language]'.",
+    )
+    competitors: Competitors = Field(
+        "",
+        description="Competitors' names, with commas, whose mention in a text is the intent "
+        "competitor, where texts are read.",
     )
     reports: bool = Field(
         True,
@@ -649,7 +662,7 @@ class Settings(BaseSettings):
                 f"LEADSTREAM_READ_TEXTS needs {error.name}: pip install 'leadstream[language]', or "
                 "unset it"
             ) from None
-        return TextReader()
+        return TextReader(competitors=_items(self.competitors))
 
     def report_terms(self) -> Terms:
         """Return what reports go by."""

@@ -67,7 +67,11 @@ def evaluate(
         _make(folder)
     house = effective.house()
     evaluation = Evaluation(
-        house, effective.email_key.get_secret_value().encode(), time.time(), kinds
+        house,
+        effective.email_key.get_secret_value().encode(),
+        time.time(),
+        kinds,
+        reader=effective.text_reader(),
     )
     evaluation.take_in((topic_of(line), line) for line in read_lines(file))
     report = evaluation.report()

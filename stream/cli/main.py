@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 
 import typer
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from pydantic import SecretStr, ValidationError
 
 from stream.bench.harness import BenchError
@@ -36,7 +36,7 @@ from stream.merge_patch import PatchError
 from stream.policy_log import PolicyLogError
 from stream.repartition import RepartitionError
 from stream.rules_file import RulesChangedError
-from stream.settings import SECRETS_DIR, Settings
+from stream.settings import SECRETS_DIR, Settings, TextReaderMissingError
 from stream.warehouse_folder import WarehouseError
 
 app = typer.Typer(
@@ -70,6 +70,7 @@ _EXPECTED = (
     RulesChangedError,
     SealError,
     StateFormatError,
+    TextReaderMissingError,
     TomlFileError,
     TopicError,
     WarehouseError,
@@ -95,6 +96,11 @@ def main() -> None:
         _fail(f"Kafka does not answer ({error}); check LEADSTREAM_KAFKA_BOOTSTRAP")
     except DENIED as error:
         _fail(denial(error))
+    except KafkaError as error:
+        told = f": {error}" if str(error) else ""
+        _fail(
+            f"Kafka did not do it ({type(error).__name__}{told}); once it is well, run this again"
+        )
     except ValidationError as error:
         first = error.errors()[0]
         field = "_".join(str(part) for part in first["loc"])

@@ -60,6 +60,7 @@ def causes(log: Log, horizon_days: HorizonDays = 30, json: Json = False) -> None
         settings.email_key.get_secret_value().encode(),
         time.time(),
         horizon_s=horizon_days * DAY_S,
+        reader=settings.text_reader(),
     )
     typer.echo(_as_json(report) if json else report["text"])
 
@@ -94,6 +95,7 @@ def refit(
         read_rules(rules_file),
         str(rules_file),
         horizon_s=horizon_days * DAY_S,
+        reader=settings.text_reader(),
     )
     if not json:
         typer.echo(proposal.text())

@@ -26,7 +26,7 @@ from stream.kafka.feeder import Feeder
 from stream.lead.outputs import epoch_s
 from stream.logs import configure_logs, fault_of
 from stream.roles import ROLES, parse_names
-from stream.settings import Settings, TextReaderMissingError
+from stream.settings import Settings
 from stream.simulator import Simulation
 from stream.simulator.fitting import FitError, fitted
 
@@ -91,12 +91,7 @@ def worker(
     def started(url: str) -> None:
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
-    try:
-        process = WorkerProcess(settings, chosen)
-    except TextReaderMissingError as error:
-        print(f"leadstream: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-    event_loop.run(_work(process, started))
+    event_loop.run(_work(WorkerProcess(settings, chosen), started))
 
 
 def _warn_of_development_keys(settings: Settings) -> None:

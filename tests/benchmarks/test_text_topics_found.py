@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 from river.cluster import TextClust
 
+from online_models.text_topic_words import topic_words
 from online_models.text_topics import TopicModel
-from online_models.text_words import topic_words
 
 pytestmark = pytest.mark.timeout(600)
 TEXTS, SEEDS = 3_000, (1, 2, 3, 4, 5)

@@ -124,9 +124,27 @@ def test_competitors_are_found_by_name_in_any_language() -> None:
     assert rules.predict_one("acme crmx or uberxio", "en") == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Salesforce", "Salesforce is what we have"),
+        ("REST API", "how do you compare with a rest api"),
+        ("Zoom Call Pro", "a zoom call pro contract"),
+        ("Pricing Page", "we have pricing page for that"),
+        ("Costly", "we have costly for that"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "de", None])
+def test_a_competitors_name_counts_before_phrases(
+    name: str, text: str, language: str | None
+) -> None:
+    assert "competitor" not in RULES.predict_one(text.replace("compare", "work"), language)
+    assert "competitor" in IntentRules(competitors=[name]).predict_one(text, language)
+
+
 @pytest.mark.parametrize("name", ["", "!?", "x" * 101])
 def test_a_name_without_letters_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="competitors has"):
+    with pytest.raises(ValueError, match="is no competitor's name"):
         IntentRules(competitors=[name])
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from online_models.text_words import LONGEST_TEXT, folded, own_text, topic_words
+from online_models.text_words import LONGEST_TEXT, folded, own_text
 
 
 @pytest.mark.parametrize(
@@ -43,21 +43,6 @@ def test_a_text_is_cut() -> None:
 )
 def test_case_accents_and_hyphens_do_not_count(text: str, plain: str) -> None:
     assert folded(text) == plain
-
-
-def test_addresses_numbers_and_stop_words_are_no_topic_words() -> None:
-    text = "The webhook of jo.doe@example.com, +49 30 123456, B2B4U, www.example.com/private #acme"
-    assert topic_words(text, "en") == ["webhook"]
-
-
-def test_stop_words_are_those_of_the_language() -> None:
-    assert topic_words("die Rechnung und der Rabatt", "de") == ["rechnung", "rabatt"]
-    assert topic_words("die Rechnung the discount le prix", None) == [
-        "rechnung",
-        "discount",
-        "prix",
-    ]
-    assert topic_words("die Rechnung", "en") == ["die", "rechnung"]
 
 
 @pytest.mark.parametrize("text", [None, 3, b"x"])
