@@ -1,7 +1,6 @@
 """Multi-touch attribution: which channels conversions, and their value, are owed to.
 
-Seven methods over one stream of journeys, none of which is kept: what the methods need are sums, so
-that each one's report is exact at any moment.
+Seven methods over one stream of journeys, of which only sums are kept: exact at any moment.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from online_models.touch_attribution import Rule, TouchCounts
 
 Method = Rule | Literal["shapley", "markov"]
 METHODS: tuple[Method, ...] = (*get_args(Rule), "shapley", "markov")
-_PARAMETERS = ("max_channels", "max_touches", "order", "half_life_s")
+_PARAMETERS = ("max_channels", "max_touches", "order", "half_life_s", "max_transitions")
 _WEEK_S = 604_800.0
 _MOST_CHANNELS = {1: 1_022, 2: 99, 3: 30}
 """By order: ``(max_channels + 2) ** (order + 1)`` is ``MOST_TRANSITIONS`` at most."""
@@ -34,8 +33,8 @@ class Attribution:
     """Credit of channels for conversions, by seven methods at once.
 
     First touch, last touch, linear, time decay and position-based as ``TouchCounts`` has them, the
-    Shapley value as ``SetCounts`` and removal from a Markov chain as ``TransitionCounts``. A
-    channel may be a campaign or whatever else touches have a name for.
+    Shapley value as ``SetCounts``, removal from a Markov chain as ``TransitionCounts``. A channel
+    may be whatever touches have a name for.
 
     Parameters
     ----------
@@ -44,11 +43,12 @@ class Attribution:
     max_touches
         Of a longer journey the first half and the last half of this many touches are learned.
     order
-        The highest order of Markov chains that can be asked for, 1 to 3. What is kept is bounded by
-        ``(max_channels + 2) ** (order + 1)`` transitions of either outcome, which must be a million
-        at most: 30 channels at order 3, 99 at order 2, 1,022 at order 1.
+        The highest order of Markov chains, 1 to 3. ``(max_channels + 2) ** (order + 1)`` must be a
+        million at most: 30 channels at order 3, 99 at order 2, 1,022 at order 1.
     half_life_s
         Seconds in which the credit of a touch falls by half, by time decay.
+    max_transitions
+        With more different ones, up to 2,097,152, ``chain_order`` falls by one, down to 1.
 
     Attributes
     ----------
@@ -86,27 +86,35 @@ class Attribution:
         max_touches: int = 100,
         order: int = 3,
         half_life_s: float = _WEEK_S,
+        max_transitions: int = 100_000,
     ) -> None:
         check_whole("order", order, 1, 3)
         check_whole("max_channels", max_channels, 1, _MOST_CHANNELS[order])
         check_whole("max_touches", max_touches, 2, stored.MOST_TOUCHES)
+        check_whole("max_transitions", max_transitions, 1, 2 * stored.MOST_TRANSITIONS)
         if not 0.0 < half_life_s <= LARGEST:
             raise ValueError(f"half_life_s is {half_life_s!r}: it must be above 0 and finite")
         self.max_channels = max_channels
         self.max_touches = max_touches
         self.order = order
         self.half_life_s = half_life_s
+        self.max_transitions = max_transitions
         self.conversions = self.nulls = self.value_minor = self.truncated = 0
         self._channels = Channels(max_channels)
         base = max_channels + OTHER_NUMBER + 1
         self._touches = TouchCounts(base, half_life_s)
         self._sets = SetCounts(base)
-        self._transitions = TransitionCounts(base, order)
+        self._transitions = TransitionCounts(base, order, max_transitions)
 
     @property
     def other_touches(self) -> int:
         """Touches that were learned as ``other``."""
         return self._channels.other_touches
+
+    @property
+    def chain_order(self) -> int:
+        """The highest order of Markov chains that can be asked for now."""
+        return self._transitions.order
 
     def learn_one(
         self,
@@ -128,8 +136,7 @@ class Attribution:
         value_minor
             What all ``count`` conversions were worth together, in minor units.
         touched_s
-            When each touch was, in seconds from any moment, for time decay; without them all
-            touches are of one age.
+            When each touch was, in seconds, for time decay; without them all are of one age.
         count
             Journeys just like this.
 
@@ -163,8 +170,7 @@ class Attribution:
     ) -> dict[str, Credit]:
         """Return what each channel is credited with; it sums to all conversions and all value.
 
-        It takes milliseconds, but for Markov chains of order 3 where 30 channels have followed each
-        other in nearly every way: ten seconds and more, so ask off the event loop.
+        It takes milliseconds, by chains of order 3 up to seconds: ask off the event loop.
 
         Parameters
         ----------
@@ -200,7 +206,7 @@ class Attribution:
         Parameters
         ----------
         order
-            Channels touched last that a state of the Markov chain has, at most the model's order.
+            Channels touched last that a state of the Markov chain has, at most ``chain_order``.
         with_nulls
             Whether journeys that did not convert are in the chain.
 
@@ -214,7 +220,6 @@ class Attribution:
         ValueError
             If the order is out of its range.
         """
-        check_whole("order", order, 1, self.order)
         effects = self._transitions.removal_effects(order, with_nulls)
         return {
             name: RemovalEffect(float(effects.conversions[n]), float(effects.value[n]))
@@ -237,9 +242,7 @@ class Attribution:
             "touches": stored.stored_sums(self._touches.touches),
             "decayed": [[n, *both] for n, both in self._touches.decayed.items()],
             "sets": stored.stored_sums(self._sets.sets),
-            "converted_steps": stored.stored_counts(self._transitions.converted),
-            "null_steps": stored.stored_counts(self._transitions.nulls),
-            "last_state_value": stored.stored_counts(self._transitions.value),
+            **self._transitions.checkpoint(),
         }
 
     @classmethod
@@ -270,9 +273,7 @@ class Attribution:
         model._touches.touches = keys.sums(state["touches"], model.max_touches)
         model._touches.decayed = keys.decayed(state["decayed"])
         model._sets.sets = keys.sums(state["sets"], len(names) + OTHER_NUMBER)
-        model._transitions.converted = keys.counts(state["converted_steps"], model.order + 1)
-        model._transitions.nulls = keys.counts(state["null_steps"], model.order + 1)
-        model._transitions.value = keys.counts(state["last_state_value"], model.order)
+        model._transitions.take_back(state, keys)
         model._channels.other_touches = model._transitions.touches(OTHER_NUMBER)
         if not model._is_consistent():
             raise ModelFormatError("checkpoint is broken: its sums contradict each other")
@@ -285,7 +286,6 @@ class Attribution:
         if method == "shapley":
             return self._sets.weights()
         if method == "markov":
-            check_whole("order", order, 1, self.order)
             effects = self._transitions.removal_effects(order, with_nulls)
             return Weights(effects.conversions.tolist(), effects.value.tolist())
         return self._touches.weights(method)

@@ -10,7 +10,7 @@ from online_models import formats
 from online_models.attribution_credit import Sums
 from online_models.formats import Count, ModelFormatError
 
-CHECKPOINT_SCHEMA = 1
+CHECKPOINT_SCHEMA = 2
 LIBRARY = "leadstream attribution"
 
 LARGEST_JOURNEYS = 10**12
@@ -47,6 +47,7 @@ class AttributionState(TypedDict):
     touches: StoredSums
     decayed: Decayed
     sets: StoredSums
+    chain_order: Annotated[int, Field(ge=1, le=3)]
     converted_steps: StoredCounts
     null_steps: StoredCounts
     last_state_value: StoredCounts

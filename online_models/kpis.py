@@ -5,18 +5,28 @@ off by at most 5 %.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from online_models import formats
 from online_models.day_counts import DayCounts
 from online_models.day_quantiles import LogBuckets
 from online_models.intervals import Figure, difference, quantile, wilson
+from online_models.kpi_figures import (
+    CampaignSums,
+    Conversion,
+    Effect,
+    Response,
+    Satisfaction,
+    SourceSums,
+)
 
-CHECKPOINT_SCHEMA = 1
+CHECKPOINT_SCHEMA = 2
 LIBRARY = "leadstream kpis"
 DAYS_KEPT = 400
 MAX_NAMES = 32
 """Sources and currencies that are told apart."""
+MAX_CAMPAIGNS = 100
+"""Campaigns that are told apart."""
 CYCLE_DAYS = LogBuckets(0.05, 4_000.0, 0.05)
 RESPONSE_MINUTES = LogBuckets(0.5, 100_000.0, 0.05)
 NO_TIER = "none"
@@ -24,52 +34,10 @@ NURTURED, HOLDOUT = "nurtured", "holdout"
 NPS_SCALE = 10.0
 MILLIONTHS = 1_000_000
 """Satisfaction is summed in millionths of the scale, as integers."""
+SATISFIED_MILLIONTHS = 800_000
+"""From here on an answer is a satisfied one: the upper two of five."""
 _Z = quantile(0.95)
 _ALL = "all"
-
-
-class Conversion(NamedTuple):
-    """Journeys that ended, deals among them, and the share of those with Wilson's 95 % interval."""
-
-    journeys: int
-    deals: int
-    ratio: float | None
-    low: float | None
-    high: float | None
-
-
-class Response(NamedTuple):
-    """How many leads were answered, and how long they waited, in minutes."""
-
-    answers: int
-    median_minutes: float | None
-    p90_minutes: float | None
-
-
-class Satisfaction(NamedTuple):
-    """How satisfied leads are: the mean share of the scale; NPS of scales up to 10, -100..100."""
-
-    answers: int
-    mean_ratio: float | None
-    nps_answers: int
-    nps: float | None
-
-
-class SourceSums(NamedTuple):
-    """What one source brought."""
-
-    leads: int
-    journeys: int
-    deals: int
-    value_minor: int
-
-
-class Effect(NamedTuple):
-    """By how much nurturing raises conversion, with Newcombe's 95 % interval."""
-
-    difference: float
-    low: float
-    high: float
 
 
 class Kpis:
@@ -82,8 +50,8 @@ class Kpis:
 
     Notes
     -----
-    Bounded: 400 days of at most 33 sources and currencies, 114 buckets of cycle lengths and 123 of
-    response times: 31 MB if each of them is filled on each day, which no house does.
+    Bounded: 400 days of at most 33 sources and currencies, 101 campaigns, 114 buckets of cycle
+    lengths and 123 of response times: 41 MB if each is filled on each day, which no house does.
 
     Examples
     --------
@@ -120,6 +88,7 @@ class Kpis:
         tier: str | None = None,
         is_holdout: bool | None = None,
         value_minor: int = 0,
+        campaign: str | None = None,
     ) -> None:
         """Count a journey that ended on a day.
 
@@ -132,6 +101,8 @@ class Kpis:
             None where no lead is held out.
         value_minor
             The deal's, always in the same currency.
+        campaign
+            That the journey began with; None where it began with none.
         """
         bucket = CYCLE_DAYS.bucket(cycle_days)
         won = int(is_won)
@@ -141,6 +112,8 @@ class Kpis:
             self._tables["arms"].add(day, HOLDOUT if is_holdout else NURTURED, [1, won])
         if is_won:
             self._tables["cycles"].add(day, str(bucket), [1])
+            if campaign is not None:
+                self._tables["campaigns"].add(day, campaign, [1, value_minor])
 
     def learn_answer(self, day: int, response_s: float, tier: str | None = None) -> None:
         """Count a lead that was answered, by the time that it had waited."""
@@ -155,7 +128,8 @@ class Kpis:
         is_nps = scale_max == NPS_SCALE
         share = round(MILLIONTHS * (score / scale_max))
         promotes, detracts = is_nps and score >= 9.0, is_nps and score < 7.0
-        amounts = [1, share, int(is_nps), int(promotes), int(detracts)]
+        satisfied = share >= SATISFIED_MILLIONTHS
+        amounts = [1, int(satisfied), share, int(is_nps), int(promotes), int(detracts)]
         self._tables["satisfaction"].add(day, _ALL, amounts)
 
     def learn_purchase(self, day: int, value_minor: int, currency: str) -> None:
@@ -166,6 +140,11 @@ class Kpis:
         """Return what each source brought, from the first to the last day."""
         found = self._tables["sources"].sums(first, last)
         return {name: SourceSums(*sums) for name, sums in found.items()}
+
+    def campaigns(self, first: int, last: int) -> dict[str, CampaignSums]:
+        """Return what each campaign brought, from the first to the last day."""
+        found = self._tables["campaigns"].sums(first, last)
+        return {name: CampaignSums(*sums) for name, sums in found.items()}
 
     def conversion(self, first: int, last: int) -> Conversion:
         """Return the conversion of journeys that ended."""
@@ -209,12 +188,12 @@ class Kpis:
 
     def satisfaction(self, first: int, last: int) -> Satisfaction:
         """Return how satisfied leads said to be."""
-        told, share, nps_answers, promoters, detractors = self._tables["satisfaction"].total(
-            first, last
-        )
+        sums = self._tables["satisfaction"].total(first, last)
+        told, satisfied, share, nps_answers, promoters, detractors = sums
+        satisfied_ratio = satisfied / told if told else None
         mean = share / (MILLIONTHS * told) if told else None
         nps = 100.0 * (promoters - detractors) / nps_answers if nps_answers else None
-        return Satisfaction(told, mean, nps_answers, nps)
+        return Satisfaction(told, satisfied_ratio, mean, nps_answers, nps)
 
     def revenue_minor(self, first: int, last: int) -> dict[str, int]:
         """Return what was bought, by currency."""
@@ -256,7 +235,8 @@ class Kpis:
             "arms": (2, 2),
             "cycles": (1, CYCLE_DAYS.last + 1),
             "answers": (len(self._tiers), RESPONSE_MINUTES.last + 1),
-            "satisfaction": (5, 1),
+            "campaigns": (len(CampaignSums._fields), MAX_CAMPAIGNS),
+            "satisfaction": (6, 1),
             "revenue": (2, MAX_NAMES),
         }
         return {

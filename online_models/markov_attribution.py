@@ -22,12 +22,16 @@ ChannelAttribution starts a chain of order 2 or 3 with the first two or three ch
 here the state grows from the empty one, which again is the same in probability.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from online_models.attribution_formats import AttributionState, Keys, stored_counts
+from online_models.attribution_journeys import check_whole
+from online_models.formats import ModelFormatError
 
 Array = NDArray[np.float64]
 EXIT = 0
@@ -59,9 +63,14 @@ class TransitionCounts:
         Above every channel's number; channels are numbered from 1.
     order
         How many channels a state has at most, at least 1.
+    most
+        Different steps, those of either outcome for themselves, beyond which the order is lowered
+        by one, unless it is 1. Counts are then just what a chain of that order would have counted.
 
     Attributes
     ----------
+    order
+        The highest that there are counts of now.
     converted, nulls
         Journeys by ``state * base + channel``, the state being a number in the same base whose
         digits are its channels: at most ``base ** (order + 1)``.
@@ -69,9 +78,10 @@ class TransitionCounts:
         Value in minor units, by the state that was the last.
     """
 
-    def __init__(self, base: int, order: int) -> None:
+    def __init__(self, base: int, order: int, most: int) -> None:
         self._base = base
-        self._order = order
+        self._most = most
+        self.order = order
         self.converted: dict[int, int] = {}
         self.nulls: dict[int, int] = {}
         self.value: dict[int, int] = {}
@@ -81,7 +91,7 @@ class TransitionCounts:
     ) -> None:
         """Learn journeys alike; ``value_minor`` is that of all of them."""
         counts = self.converted if is_converted else self.nulls
-        base, states, state = self._base, self._base**self._order, 0
+        base, states, state = self._base, self._base**self.order, 0
         for channel in channels:
             key = state * base + channel
             counts[key] = counts.get(key, 0) + count
@@ -90,6 +100,16 @@ class TransitionCounts:
         counts[key] = counts.get(key, 0) + count
         if value_minor:
             self.value[state] = self.value.get(state, 0) + value_minor
+        while self.is_too_much:
+            self._lower()
+
+    def __len__(self) -> int:
+        return len(self.converted) + len(self.nulls)
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether there are more different steps than may be kept, and a lower order to go to."""
+        return self.order > 1 and len(self) > self._most
 
     def touches(self, channel: int) -> int:
         """Return how many touches of a channel were learned."""
@@ -111,7 +131,13 @@ class TransitionCounts:
             That of the chain, at most that of the counts.
         with_nulls
             Whether journeys that did not convert are in the chain.
+
+        Raises
+        ------
+        ValueError
+            If the order is out of its range.
         """
+        check_whole("order", order, 1, self.order)
         base, states = self._base, self._base**order
         keys, counts = _columns(self.converted)
         if with_nulls:
@@ -142,7 +168,7 @@ class TransitionCounts:
 
         As many of them must leave each state as come to it.
         """
-        base, states = self._base, self._base**self._order
+        base, states = self._base, self._base**self.order
         for counts, journeys in ((self.converted, conversions), (self.nulls, nulls)):
             balance = {0: journeys}
             for key, count in counts.items():
@@ -154,6 +180,39 @@ class TransitionCounts:
         return sum(self.value.values()) == value_minor and all(
             state * base + EXIT in self.converted for state in self.value
         )
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {
+            "chain_order": self.order,
+            "converted_steps": stored_counts(self.converted),
+            "null_steps": stored_counts(self.nulls),
+            "last_state_value": stored_counts(self.value),
+        }
+
+    def take_back(self, state: AttributionState, keys: Keys) -> None:
+        """Take what ``checkpoint`` returned instead of the counts.
+
+        Raises
+        ------
+        ModelFormatError
+            If a key cannot be, or there are more than may be kept.
+        """
+        most, order = self.order, state["chain_order"]
+        self.order = order
+        self.converted = keys.counts(state["converted_steps"], order + 1)
+        self.nulls = keys.counts(state["null_steps"], order + 1)
+        self.value = keys.counts(state["last_state_value"], order)
+        if order > most or self.is_too_much:
+            raise ModelFormatError("checkpoint is broken: its chain is of too many steps")
+
+    def _lower(self) -> None:
+        """Forget of each state the channel that was touched first."""
+        kept = self._base**self.order
+        self.order -= 1
+        self.converted = _summed(self.converted, kept)
+        self.nulls = _summed(self.nulls, kept)
+        self.value = _summed(self.value, kept // self._base)
 
     def _conversions(self, found: NDArray[np.int64], states: int) -> Array:
         keys, counts = _columns(self.converted)
@@ -194,6 +253,13 @@ def _absorbed(steps: sparse.csr_matrix, ends: Array, kept: NDArray[np.bool_]) ->
         walking = (steps @ walking) * kept
         if (walking[:, 0].sum() * most <= 1e-16 * gained[:, 0]).all():
             return gained
+
+
+def _summed(counts: Mapping[int, int], modulus: int) -> dict[int, int]:
+    sums: dict[int, int] = {}
+    for key, count in counts.items():
+        sums[key % modulus] = sums.get(key % modulus, 0) + count
+    return sums
 
 
 def _columns(counts: dict[int, int]) -> tuple[NDArray[np.int64], Array]:

@@ -7,14 +7,18 @@ from online_models import formats
 from online_models.attribution import METHODS, Attribution
 from schemas.milestones import JourneyEnded, Milestone
 from stream.lead.milestone_bodies import UNKNOWN
-from stream.reports.report import Bars, Table, Terms, View, check_currency, money
+from stream.reports.report import Bars, Table, Terms, View, check_currency, money, percent
 
 SCHEMA = 1
 LIBRARY = "leadstream attribution report"
 NO_CAMPAIGN = "(none)"
-_ORDERS = (1, 2)
+PARAMETERS: dict[str, dict[str, int]] = {
+    "channels": {"max_channels": 30, "order": 3, "max_transitions": 100_000},
+    "campaigns": {"max_channels": 30, "order": 1},
+}
+"""Of the models. Removal effects by higher orders are told of channels alone; a chain of so many
+transitions is solved within seconds, and its counts fit into a message."""
 _SHOWN = ("first_touch", "last_touch", "linear", "position_based", "markov", "shapley")
-_BY = ("channels", "campaigns")
 
 
 class AttributionReport:
@@ -30,7 +34,7 @@ class AttributionReport:
 
     def __init__(self, terms: Terms) -> None:
         self._currency = terms.currency
-        self._models = {by: _model() for by in _BY}
+        self._models = {by: _model(by) for by in PARAMETERS}
 
     def learn(self, milestone: Milestone) -> None:
         """Take in a journey that has ended."""
@@ -61,6 +65,11 @@ class AttributionReport:
             "value_minor": channels.value_minor,
             **{by: _credits(model) for by, model in self._models.items()},
             "removal_effects": _effects(channels),
+            "removal_orders": {
+                "told": channels.chain_order,
+                "wanted": channels.order,
+                "max_transitions": channels.max_transitions,
+            },
         }
 
     @staticmethod
@@ -86,7 +95,15 @@ class AttributionReport:
             sentences.append(
                 f"{opener} begins journeys more often than it ends them; {closer} ends them."
             )
-        return View(sentences, [_table(by, figures[by]) for by in _BY])
+        orders = figures["removal_orders"]
+        if orders["told"] < orders["wanted"]:
+            sentences.append(
+                f"What would be lost is told by chains of up to order {orders['told']}, not "
+                f"{orders['wanted']}: channels followed each other in more than "
+                f"{orders['max_transitions']:,} ways, too many to solve."
+            )
+        tables = [_table(by, figures[by]) for by in PARAMETERS]
+        return View(sentences, [*tables, _removal_table(figures)])
 
     @staticmethod
     def plots(figures: Mapping[str, Any]) -> Sequence[Bars]:
@@ -109,17 +126,16 @@ class AttributionReport:
         report = cls(terms)
         check_currency(checkpoint, terms)
         models = checkpoint.get("models")
-        if not isinstance(models, dict) or set(models) != set(_BY):
+        if not isinstance(models, dict) or set(models) != set(PARAMETERS):
             raise formats.ModelFormatError("checkpoint is broken: models: see who wrote it")
-        report._models = {by: _model(models[by]) for by in _BY}
+        report._models = {by: _model(by, models[by]) for by in PARAMETERS}
         return report
 
 
-def _model(checkpoint: dict[str, Any] | None = None) -> Attribution:
-    parameters = {"max_channels": 30, "order": max(_ORDERS)}
+def _model(by: str, checkpoint: dict[str, Any] | None = None) -> Attribution:
     if checkpoint is None:
-        return Attribution(**parameters)
-    return Attribution.restore(checkpoint, **parameters)
+        return Attribution(**PARAMETERS[by])
+    return Attribution.restore(checkpoint, **PARAMETERS[by])
 
 
 def _credits(model: Attribution) -> dict[str, dict[str, dict[str, float]]]:
@@ -146,7 +162,7 @@ def _effects(model: Attribution) -> dict[str, dict[str, float]]:
             name: round(effect.conversions, 4)
             for name, effect in model.removal_effects(order).items()
         }
-        for order in _ORDERS
+        for order in range(1, model.chain_order + 1)
     }
 
 
@@ -169,3 +185,12 @@ def _table(by: str, by_method: Mapping[str, Any]) -> Table:
     ]
     heads = [by.removesuffix("s"), *(method.replace("_", " ") for method in _SHOWN)]
     return Table(f"Deals by {by.removesuffix('s')} and method", heads, rows)
+
+
+def _removal_table(figures: Mapping[str, Any]) -> Table:
+    """Put orders of the chain beside each other: where they differ, what came before matters."""
+    effects = figures["removal_effects"]
+    names = _owed_something(figures["channels"])
+    rows = [[name, *(percent(effects[order][name]) for order in effects)] for name in names]
+    heads = ["channel", *(f"order {order}" for order in effects)]
+    return Table("Deals that would be lost without a channel, by order of the chain", heads, rows)

@@ -1,13 +1,11 @@
 """Key figures of sales: the last 7, 30 and 90 days, each beside the days before."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any, ClassVar, Self, get_args
 
 from online_models import formats
 from online_models.day_counts import OTHER
-from online_models.kpis import Kpis, SourceSums
+from online_models.kpis import Kpis
 from schemas.milestones import (
     JourneyEnded,
     LeadAnswered,
@@ -20,13 +18,12 @@ from schemas.scores import Tier
 from schemas.topics import DAY_S
 from stream.reports.kpis_text import plots_of, view_of
 from stream.reports.report import Bars, Terms, View, check_currency, date_of, day_of
-from stream.reports.spend import Spend, Spent
+from stream.reports.returns import Earned, returns_of
+from stream.reports.spend import Spend
 
 SCHEMA = 1
 LIBRARY = "leadstream kpis report"
 PERIODS_DAYS = (7, 30, 90)
-UNASSIGNED = "unassigned"
-"""Costs that name no channel."""
 
 
 class KpisReport:
@@ -123,6 +120,7 @@ class KpisReport:
             tier=journey.tier,
             is_holdout=journey.is_holdout,
             value_minor=(journey.value_minor or 0) if in_house else 0,
+            campaign=journey.touches[0].campaign if journey.touches else None,
         )
 
     def _period(self, first: int, last: int) -> dict[str, Any]:
@@ -131,6 +129,8 @@ class KpisReport:
         tiers = kpis.conversion_by_tier(first, last)
         arms = kpis.conversion_by_arm(first, last)
         revenue_minor, conversion = kpis.revenue_minor(first, last), kpis.conversion(first, last)
+        campaigns = kpis.campaigns(first, last)
+        in_house_minor = revenue_minor.get(self._currency, 0)
         return {
             "leads": sum(one.leads for one in sources.values()),
             **conversion._asdict(),
@@ -149,14 +149,13 @@ class KpisReport:
             },
             "arms": {name: one._asdict() for name, one in arms.items()},
             "effect": effect._asdict() if effect else None,
-            "costs": _costs(
-                [] if self._spend is None else list(self._spend),
+            "costs": returns_of(
+                self._spend or (),
                 (first, last),
                 self._currency,
-                conversion.deals,
-                revenue_minor.get(self._currency, 0),
-                sources,
+                Earned(conversion.deals, in_house_minor, sources, campaigns),
             ),
+            "in_other_campaigns": campaigns[OTHER].deals if OTHER in campaigns else 0,
         }
 
 
@@ -166,63 +165,4 @@ def _told(spend: Spend) -> dict[str, Any]:
         "duplicates": spend.duplicates,
         "refused": spend.refused,
         "first_fault": spend.first_fault,
-    }
-
-
-def _costs(
-    spend: Sequence[Spent],
-    days: tuple[int, int],
-    currency: str,
-    deals: int,
-    revenue_minor: int,
-    sources: Mapping[str, SourceSums],
-) -> dict[str, Any]:
-    """Return what was spent within some days, in all and by channel, and what came of it.
-
-    What a channel earned is the value of deals whose leads it brought; purchases do not say who
-    brought the customer.
-    """
-    by_channel: defaultdict[str, Fraction] = defaultdict(Fraction)
-    elsewhere: defaultdict[str, Fraction] = defaultdict(Fraction)
-    for one in spend:
-        share_minor = one.within(*days)
-        if not share_minor:
-            continue
-        if one.currency == currency:
-            by_channel[_source_of(one.channel, sources)] += share_minor
-        else:
-            elsewhere[one.currency] += share_minor
-    nothing = SourceSums(0, 0, 0, 0)
-    return {
-        **_return(sum(by_channel.values(), Fraction()), deals, revenue_minor),
-        "channels": {
-            channel: _return(
-                cost_minor,
-                sources.get(channel, nothing).deals,
-                sources.get(channel, nothing).value_minor,
-            )
-            for channel, cost_minor in sorted(
-                by_channel.items(), key=lambda item: (-item[1], item[0])
-            )
-        },
-        "other_currencies_minor": {name: round(of) for name, of in sorted(elsewhere.items())},
-    }
-
-
-def _source_of(channel: str | None, sources: Mapping[str, SourceSums]) -> str:
-    """Return the source that a cost's channel is: ``Search``, which is paid, is ``paid_search``."""
-    if not channel or not channel.strip():
-        return UNASSIGNED
-    name = channel.strip().lower().replace(" ", "_").replace("-", "_")
-    paid = f"paid_{name}"
-    return channel if channel in sources else paid if paid in sources else name
-
-
-def _return(cost_minor: Fraction, deals: int, value_minor: int) -> dict[str, Any]:
-    return {
-        "cost_minor": round(cost_minor),
-        "deals": deals,
-        "per_deal_minor": round(cost_minor / deals) if deals and cost_minor else None,
-        "value_minor": value_minor,
-        "return_ratio": float(value_minor / cost_minor) if cost_minor > 0 else None,
     }

@@ -7,6 +7,8 @@ from stream.reports.report import Bars, Table, View, money, percent
 
 Told = Mapping[str, Any]
 MONTH = "30"
+MOST_ROWS = 20
+"""Channels or campaigns that are shown; figures hold all of them."""
 
 
 def view_of(figures: Told) -> View:
@@ -24,11 +26,12 @@ def view_of(figures: Told) -> View:
     sentences += [
         *_money(now, before, figures["currency"]),
         *_times(now),
+        *_satisfaction(now, before),
         *_effect(longest["now"], list(figures["periods"])[-1]),
         *costs,
     ]
     tables = [_overview(figures), *_by_source(now), *_by_tier(now)]
-    tables += _by_arm(figures) + _by_channel(now, figures["currency"])
+    tables += _by_arm(figures) + _by_spend(now, figures["currency"])
     return View(sentences, tables)
 
 
@@ -101,6 +104,21 @@ def _times(now: Told) -> list[str]:
     ]
 
 
+def _satisfaction(now: Told, before: Told) -> list[str]:
+    told, former = now["satisfaction"], before["satisfaction"]
+    if not told["answers"]:
+        return []
+    compared = (
+        f", against {percent(former['satisfied_ratio'])} in the 30 days before"
+        if former["answers"]
+        else ""
+    )
+    return [
+        f"Of {told['answers']:,} answers {percent(told['satisfied_ratio'])} were satisfied ones "
+        f"(at least 4 of 5, or as much of another scale){compared}."
+    ]
+
+
 def _effect(period: Told, days: str) -> list[str]:
     effect, arms = period["effect"], period["arms"]
     if effect is None:
@@ -122,6 +140,10 @@ def _cost_sentences(figures: Told) -> list[str]:
     if told["refused"]:
         sentences.append(
             f"Faulty costs, not counted in: {told['refused']:,}; the first: {told['first_fault']}."
+        )
+    if now["in_other_campaigns"] and now["costs"]["campaigns"]:
+        sentences.append(
+            f"Deals of campaigns beyond those told apart: {now['in_other_campaigns']:,}."
         )
     if elsewhere := now["costs"]["other_currencies_minor"]:
         amounts = ", ".join(money(of, currency) for currency, of in elsewhere.items())
@@ -148,7 +170,8 @@ def _overview(figures: Told) -> Table:
         ("deal takes", lambda one: _number(one["cycle_days"], ".1f", " d")),
         ("answered in", lambda one: _minutes(one["response"]["median_minutes"])),
         ("  90 % in", lambda one: _minutes(one["response"]["p90_minutes"])),
-        ("satisfied", lambda one: percent(one["satisfaction"]["mean_ratio"])),
+        ("satisfied", lambda one: percent(one["satisfaction"]["satisfied_ratio"])),
+        ("  mean", lambda one: percent(one["satisfaction"]["mean_ratio"])),
         ("  answers", lambda one: f"{one['satisfaction']['answers']:,}"),
         ("  NPS", lambda one: _number(one["satisfaction"]["nps"], "+.0f")),
         ("cost", lambda one: _amount(one["costs"]["cost_minor"] or None)),
@@ -212,7 +235,16 @@ def _by_arm(figures: Told) -> list[Table]:
     return [Table("Nurtured leads and the holdout", heads, rows)] if rows else []
 
 
-def _by_channel(now: Told, currency: str) -> list[Table]:
+def _by_spend(now: Told, currency: str) -> list[Table]:
+    """Return what each channel and each campaign cost and brought."""
+    return [
+        table
+        for by in ("channel", "campaign")
+        for table in _returns(by, now["costs"][f"{by}s"], currency)
+    ]
+
+
+def _returns(by: str, returns: Told, currency: str) -> list[Table]:
     rows = [
         [
             name,
@@ -222,10 +254,10 @@ def _by_channel(now: Told, currency: str) -> list[Table]:
             _amount(one["value_minor"] or None),
             _number(one["return_ratio"], ",.1f"),
         ]
-        for name, one in now["costs"]["channels"].items()
-    ]
-    heads = ["channel", "cost", "deals", "a deal", "value of deals", "value / cost"]
-    return [Table(f"What 30 days cost, in {currency}", heads, rows)] if rows else []
+        for name, one in returns.items()
+    ][:MOST_ROWS]
+    heads = [by, "cost", "deals", "a deal", "value of deals", "value / cost"]
+    return [Table(f"What 30 days cost, by {by}, in {currency}", heads, rows)] if rows else []
 
 
 def _ranked(now: Told) -> list[str]:

@@ -25,6 +25,7 @@ class Spent(NamedTuple):
     amount_minor: int
     currency: str
     channel: str | None
+    campaign: str | None
 
     def within(self, first: int, last: int) -> Fraction:
         """Return how much of it falls upon a span of days, in minor units, exactly."""
@@ -57,7 +58,13 @@ class Spend:
             cost = Cost.model_validate_json(value or b"")
             if abs(cost.amount_minor) > LARGEST_MINOR:
                 raise ValueError(f"amount_minor: it must be at most {LARGEST_MINOR}")  # noqa: TRY301
-            spent = Spent(*days_of(cost.period), cost.amount_minor, cost.currency, cost.channel)
+            spent = Spent(
+                *days_of(cost.period),
+                cost.amount_minor,
+                cost.currency,
+                cost.channel,
+                cost.campaign,
+            )
         except ValidationError as error:
             self._refuse(fault_of(error))
         except ValueError as error:

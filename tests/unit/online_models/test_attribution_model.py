@@ -99,12 +99,44 @@ def test_bad_input_is_named_and_nothing_of_it_learned(journey, arguments, named)
     [
         {"order": 0}, {"order": 4}, {"order": 3, "max_channels": 31}, {"max_channels": 0},
         {"max_touches": 1}, {"max_touches": 1_001}, {"half_life_s": 0.0},
-        {"half_life_s": float("nan")}, {"half_life_s": float("inf")},
+        {"half_life_s": float("nan")}, {"half_life_s": float("inf")}, {"max_transitions": 0},
+        {"max_transitions": 2**21 + 1},
     ],
 )  # fmt: skip
 def test_parameters_out_of_range_are_refused(parameters):
     with pytest.raises(ValueError, match="must be"):
         Attribution(**parameters)
+
+
+@settings(max_examples=60, deadline=None)
+@given(JOURNEYS, JOURNEYS, st.integers(1, 40))
+def test_with_too_many_transitions_it_is_a_model_of_a_lower_order(before, after, most):
+    rows = [*before, *after]
+    model = learned(rows, max_transitions=most)
+    order = model.chain_order
+    plain = learned(rows, order=order, max_transitions=most)
+    own, expected = model.checkpoint(), plain.checkpoint()
+    assert own["parameters"].pop("order") == 3
+    assert expected["parameters"].pop("order") == order
+    for name in ("converted_steps", "null_steps", "last_state_value"):
+        assert sorted(own.pop(name)) == sorted(expected.pop(name))
+    assert own == expected
+    steps = len(model.checkpoint()["converted_steps"]) + len(model.checkpoint()["null_steps"])
+    assert order == 1 or steps <= most
+    if order < 3:
+        whole = learned(rows, order=order + 1).checkpoint()
+        assert len(whole["converted_steps"]) + len(whole["null_steps"]) > most
+        with pytest.raises(ValueError, match=rf"^order is 3: .* 1 to {order}"):
+            model.removal_effects(3)
+    resumed = Attribution.restore(
+        json.loads(json.dumps(learned(before, max_transitions=most).checkpoint())),
+        max_transitions=most,
+    )
+    for journey, is_converted, value_minor, count in after:
+        resumed.learn_one(
+            journey, is_converted, value_minor=value_minor * is_converted, count=count
+        )
+    assert resumed.checkpoint() == model.checkpoint()
 
 
 def test_reports_that_cannot_be_are_refused():
@@ -188,6 +220,9 @@ def broken(**changes: object) -> dict:
         broken(null_steps=[[2, 3], [2 * BASE + 2, 3], [(2 * BASE + 2) * BASE + 2, 3]]),
         broken(last_state_value=[[3, 90]]),
         broken(last_state_value=[]),
+        broken(chain_order=2),
+        broken(chain_order=4),
+        broken(chain_order=0),
     ],
 )
 def test_broken_checkpoints_are_refused(state):
@@ -195,14 +230,27 @@ def test_broken_checkpoints_are_refused(state):
         Attribution.restore(state)
 
 
-@pytest.mark.parametrize("changes", [{"schema": 2}, {"library": "river"}])
+@pytest.mark.parametrize("changes", [{"schema": 1}, {"schema": 3}, {"library": "river"}])
 def test_checkpoints_of_another_origin_are_refused(changes):
     with pytest.raises(ModelSchemaError):
         Attribution.restore(broken(**changes))
 
 
+@pytest.mark.parametrize("parameters", [{"order": 2}, {"max_transitions": 2}])
+def test_a_chain_of_more_than_may_be_kept_is_refused(parameters):
+    state = broken(parameters=STATE["parameters"] | parameters)
+    with pytest.raises(ModelFormatError, match="too many steps"):
+        Attribution.restore(state, **parameters)
+
+
 def test_checkpoints_of_other_parameters_are_refused():
     assert Attribution.restore(STATE).checkpoint() == STATE
-    for parameters in ({"order": 2}, {"max_channels": 9}, {"max_touches": 9}, {"half_life_s": 9.0}):
+    for parameters in (
+        {"order": 2},
+        {"max_channels": 9},
+        {"max_touches": 9},
+        {"half_life_s": 9.0},
+        {"max_transitions": 9},
+    ):
         with pytest.raises(ModelFormatError, match="learned anew"):
             Attribution.restore(STATE, **parameters)

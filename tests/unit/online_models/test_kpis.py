@@ -13,10 +13,18 @@ from stored_changes import put
 from online_models.day_counts import OTHER, DayCounts
 from online_models.day_quantiles import LogBuckets
 from online_models.formats import ModelFormatError
-from online_models.kpis import CYCLE_DAYS, DAYS_KEPT, MAX_NAMES, RESPONSE_MINUTES, Kpis
+from online_models.kpis import (
+    CYCLE_DAYS,
+    DAYS_KEPT,
+    MAX_CAMPAIGNS,
+    MAX_NAMES,
+    RESPONSE_MINUTES,
+    Kpis,
+)
 
 TIERS = ("hot", "warm", "cold")
 SOURCES = ("search", "email", "direct")
+CAMPAIGNS = ("spring", "fair", None)
 Fact = tuple[str, tuple[Any, ...]]
 
 
@@ -26,10 +34,13 @@ def facts(seed: int, count: int = 400, span: int = 90) -> list[Fact]:
         day, source = 20_000 + random.randrange(span), random.choice(SOURCES)
         tier = random.choice([*TIERS, None])
         won, held = random.random() < 0.4, random.choice([True, False, None])
-        days = random.uniform(0.1, 200.0)
+        days, worth_minor = random.uniform(0.1, 200.0), 100 * random.randrange(9)
         found += [
             ("lead", (day, source)),
-            ("journey", (day, won, days, source, tier, held, 100 * random.randrange(9))),
+            (
+                "journey",
+                (day, won, days, source, tier, held, worth_minor, random.choice(CAMPAIGNS)),
+            ),
             ("answer", (day, random.uniform(40.0, 90_000.0), tier)),
             ("satisfaction", (day, float(random.randrange(11)), random.choice([10.0, 20.0]))),
             ("purchase", (day, random.randrange(1, 99), random.choice(["EUR", "USD"]))),
@@ -59,6 +70,10 @@ def test_all_figures_are_those_of_brute_force(first, last):
         own = [j for j in journeys if j[3] == source]
         assert sums.leads == sum(a[1] == source for a in of["lead"])
         assert sums[1:] == (len(own), sum(j[1] for j in own), sum(j[6] for j in own))
+    for campaign, brought in kpis.campaigns(first, last).items():
+        own = [j for j in journeys if j[1] and j[7] == campaign]
+        assert brought == (len(own), sum(j[6] for j in own))
+    assert set(kpis.campaigns(first, last)) == {j[7] for j in journeys if j[1]} - {None}
     for tier, one in kpis.conversion_by_tier(first, last).items():
         own = [j for j in journeys if (j[4] or "none") == tier]
         assert (one.journeys, one.deals) == (len(own), sum(j[1] for j in own))
@@ -78,6 +93,7 @@ def test_all_figures_are_those_of_brute_force(first, last):
     scores = [(a[1], a[2]) for a in of["satisfaction"]]
     satisfaction = kpis.satisfaction(first, last)
     assert satisfaction.mean_ratio == pytest.approx(mean(s / m for s, m in scores), abs=1e-6)
+    assert satisfaction.satisfied_ratio == mean(s >= 0.8 * m for s, m in scores)
     asked = [s for s, most in scores if most == 10.0]
     assert satisfaction.nps_answers == len(asked)
     if asked:
@@ -108,7 +124,8 @@ def test_a_checkpoint_goes_on_to_the_bit():
 @pytest.mark.parametrize(
     "change",
     [
-        put("schema", 2),
+        put("schema", 1),
+        put("schema", 3),
         put("library", "another"),
         put("tables", None),
         put("tables/more", {}),
@@ -121,6 +138,9 @@ def test_a_checkpoint_goes_on_to_the_bit():
         put("tables/sources/days/20001", {"77": [1, 1, 1, 1]}),
         put("tables/sources/days/20001", {"0": [1, 1, 1, 0.5]}),
         put("tables/sources/days/-1", {"0": [1, 1, 1, 1]}),
+        put("tables/campaigns", None),
+        put("tables/campaigns/days/20001", {"0": [1]}),
+        put("tables/satisfaction/days/20001", {"0": [1, 1, 1, 1, 1]}),
         put("tables/cycles", {"newest": 9, "names": ["x"], "days": {"9": {"0": [1]}}}),
     ],
 )
@@ -129,6 +149,17 @@ def test_a_broken_checkpoint_is_refused(change):
     change(state)
     with pytest.raises(ModelFormatError):
         Kpis.restore(state, TIERS)
+
+
+@pytest.mark.parametrize(
+    ("score", "scale_max", "is_satisfied"),
+    [(4, 5, 1), (3, 5, 0), (8, 10, 1), (7, 10, 0), (6, 7, 1), (5, 7, 0), (80, 100, 1), (2, 3, 0)],
+)
+def test_an_answer_of_four_fifths_of_the_scale_is_satisfied(score, scale_max, is_satisfied):
+    kpis = Kpis(TIERS)
+    kpis.learn_satisfaction(20_000, score, scale_max)
+    assert kpis.satisfaction(20_000, 20_000).satisfied_ratio == is_satisfied
+    assert kpis.satisfaction(20_001, 20_001).satisfied_ratio is None
 
 
 def test_nurtured_leads_are_set_against_the_holdout_as_newcombe_does():
@@ -155,11 +186,17 @@ def test_memory_is_bounded_whatever_comes():
 def test_the_fullest_checkpoint_still_fits_into_a_message():
     kpis = Kpis(TIERS)
     for day in range(20_000, 20_000 + DAYS_KEPT):
+        for number in range(2 * MAX_CAMPAIGNS):
+            kpis.learn_journey(
+                day, True, 9.0, "email", value_minor=10**6, campaign=f"campaign-{number}"
+            )
         for number in range(2 * MAX_NAMES):
             kpis.learn_journey(day, True, 1.2**number, f"a-rather-long-source-{number}", "hot")
             kpis.learn_answer(day, 30.0 * 1.2**number, "hot")
             kpis.learn_purchase(day, 10**6, f"{number:03d}")
-    assert len(kpis) < DAYS_KEPT * (4 * MAX_NAMES + CYCLE_DAYS.last + RESPONSE_MINUTES.last)
+    assert len(kpis) < DAYS_KEPT * (
+        4 * MAX_NAMES + MAX_CAMPAIGNS + 1 + CYCLE_DAYS.last + RESPONSE_MINUTES.last
+    )
     assert len(json.dumps(kpis.checkpoint(), separators=(",", ":"))) < 3_000_000
 
 

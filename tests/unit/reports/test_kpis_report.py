@@ -7,12 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
+from online_models.formats import ModelSchemaError
+from online_models.kpis import MAX_CAMPAIGNS
 from schemas.milestones import (
     JourneyEnded,
     LeadEntered,
     Milestone,
     PurchaseHistory,
     PurchasesChanged,
+    SatisfactionTold,
+    Touch,
 )
 from stream.reports.kpis import KpisReport
 from stream.reports.report import Terms, day_of
@@ -109,6 +113,82 @@ def test_costs_are_spread_over_their_periods_and_told_by_channel():
     assert costs["channels"]["paid_search"]["return_ratio"] == pytest.approx(12 / 28)
     assert costs["channels"]["unassigned"]["per_deal_minor"] is None
     assert costs["other_currencies_minor"] == {"USD": 7_000}
+
+
+def touched(*campaigns: str | None) -> tuple[Touch, ...]:
+    return tuple(
+        Touch(channel="email", campaign=one, occurred_at=NOW - timedelta(days=9 - n))
+        for n, one in enumerate(campaigns)
+    )
+
+
+def test_costs_are_told_by_campaign_beside_the_deals_whose_journeys_began_with_it():
+    worth = {"is_won": True, "value_minor": 12_000, "currency": "EUR"}
+    found: list[Milestone] = [
+        journey(5, **worth, touches=touched("Spring", "fair")),
+        journey(6, **worth, touches=touched("Spring")),
+        journey(7, **worth, touches=touched(None, "fair")),
+        journey(8, is_won=False, touches=touched("fair")),
+        journey(9, **worth | {"currency": "USD"}, touches=touched("x" * 64)),
+        journey(40, **worth, touches=touched("Spring")),
+    ]
+    costs = [
+        cost(1, campaign=" spring "),
+        cost(2, campaign="SPRING", channel="social"),
+        cost(3, campaign="fair", amount_minor=1_000),
+        cost(4),
+        cost(5, campaign="x" * 70, amount_minor=500),
+        cost(6, campaign="fair", currency="USD"),
+    ]
+    campaigns = told(found, *costs)["periods"]["30"]["now"]["costs"]["campaigns"]
+    names = ("cost_minor", "deals", "per_deal_minor", "value_minor", "return_ratio")
+    assert {name: tuple(of[key] for key in names) for name, of in campaigns.items()} == {
+        "Spring": (6_000, 2, 3_000, 24_000, 4.0),
+        "unassigned": (3_000, 0, None, 0, 0.0),
+        "fair": (1_000, 0, None, 0, 0.0),
+        "x" * 64: (500, 1, 500, 0, 0.0),
+    }
+    assert next(iter(campaigns)) == "Spring"
+    (table,) = (t for t in KpisReport.view(told(found, *costs)).tables if "by campaign" in t.title)
+    assert table.rows[0] == ["Spring", "60", "2", "30", "240", "4.0"]
+
+
+def test_where_no_cost_names_a_campaign_none_is_told():
+    figures = told([journey(5, is_won=True, touches=touched("spring"))], cost())
+    assert figures["periods"]["30"]["now"]["costs"]["campaigns"] == {}
+    assert not [t for t in KpisReport.view(figures).tables if "by campaign" in t.title]
+
+
+def test_deals_of_campaigns_that_are_not_told_apart_are_said():
+    found: list[Milestone] = [
+        journey(5, is_won=True, touches=touched(f"c{n}")) for n in range(MAX_CAMPAIGNS + 7)
+    ]
+    figures = told(found, cost(campaign="c1"))
+    assert figures["periods"]["30"]["now"]["in_other_campaigns"] == 7
+    assert any("beyond those told apart: 7" in s for s in KpisReport.view(figures).sentences)
+
+
+def test_the_share_of_satisfied_answers_is_said_beside_that_of_the_days_before():
+    found: list[Milestone] = [journey(2, is_won=True)]
+    found += [
+        SatisfactionTold(score=score, scale_max=5.0, occurred_at=NOW - timedelta(days=ago))
+        for ago, score in ((2, 5.0), (3, 4.0), (4, 3.0), (40, 1.0))
+    ]
+    figures = told(found)
+    satisfaction = figures["periods"]["30"]["now"]["satisfaction"]
+    assert satisfaction["satisfied_ratio"] == pytest.approx(2 / 3)
+    assert satisfaction["mean_ratio"] == pytest.approx(0.8)
+    (sentence,) = (s for s in KpisReport.view(figures).sentences if "satisfied" in s)
+    assert sentence.startswith("Of 3 answers 66.7 % were satisfied ones")
+    assert "against 0.0 % in the 30 days before" in sentence
+
+
+def test_a_checkpoint_of_a_former_release_is_refused_and_learned_anew():
+    state = KpisReport(Terms("EUR")).checkpoint()
+    assert KpisReport.restore(state, Terms("EUR")).checkpoint() == state
+    state["model"]["schema"] = 1
+    with pytest.raises(ModelSchemaError, match="schema"):
+        KpisReport.restore(state, Terms("EUR"))
 
 
 def test_a_cost_that_comes_twice_counts_once_and_a_faulty_one_is_told():
