@@ -309,11 +309,13 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
         url = running.wait_until_up()
         first = asyncio.run(_first(settings, topics.MODEL_SNAPSHOTS))
         body = orjson.loads(first.value)
+        kind = body["version"].rpartition("-")[0]
+        later, latest = f"{kind}-998", f"{kind}-999"
         forged = orjson.dumps(
-            {**body, "version": "logistic-999", "state": {**body["state"], "intercept": 9}}
+            {**body, "version": latest, "state": {**body["state"], "intercept": 9}}
         )
-        version = Output(topics.MODEL_SNAPSHOTS.name, b"p_convert/logistic-999", forged, [])
-        serving = serving_record("p_convert", "serving", "logistic-999")
+        version = Output(topics.MODEL_SNAPSHOTS.name, f"p_convert/{latest}".encode(), forged, [])
+        serving = serving_record("p_convert", "serving", latest)
         other = b"another-secret"
         asyncio.run(_write(settings, version, serving, signed(version, other)))
         line = 'leadstream_snapshots_refused_total{model="p_convert",reason="signature"}'
@@ -325,7 +327,7 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
         foreign = orjson.dumps(
             {
                 **body,
-                "version": "logistic-998",
+                "version": later,
                 "library": "river 0.0.1",
                 "state": {**body["state"], "library": "river 0.0.1"},
             }
@@ -334,8 +336,8 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
         asyncio.run(
             _write(
                 settings,
-                signed(Output(version.topic, b"p_convert/logistic-998", foreign, []), ours),
-                signed(serving_record("p_convert", "serving", "logistic-998"), ours),
+                signed(Output(version.topic, f"p_convert/{later}".encode(), foreign, []), ours),
+                signed(serving_record("p_convert", "serving", later), ours),
             )
         )
         line = 'leadstream_snapshots_refused_total{model="p_convert",reason="library"}'
