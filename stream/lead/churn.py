@@ -20,7 +20,7 @@ def occasion(
     two days or more is judged by its purchases (BG/NBD: Fader, Hardie and Lee 2005); one
     purchase says nothing of how often others come, and its silence is an absence.
     """
-    bought = None if state.milestones is None else state.milestones.bought
+    bought = worth.history_of(state)
     if model is None or bought is None or bought.purchases < 2:
         return ABSENCE
     if not house.catalogue.offered(CHURN_RISK):

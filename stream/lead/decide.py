@@ -1,14 +1,14 @@
 """One event of one lead: (state, event, models, now) -> (state, outputs)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from online_models.protocols import Scorer
 from stream.lead import (
-    churn,
     discount,
     labels,
+    lead_timers,
     milestones,
     movement,
     occasions,
@@ -19,7 +19,6 @@ from stream.lead import (
     transitions,
     triggers,
 )
-from stream.lead.action import STAGE_AGE
 from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate, note_facts
 from stream.lead.budgets import Budgets
 from stream.lead.consent import SCORING, may, stop_profiling
@@ -36,9 +35,6 @@ from stream.lead.tiers import tier_of
 from stream.lead.triggers import Cause, Nurture, Verdict
 
 NO_BUDGETS = Nurture(Budgets())
-
-LEFT = "stage_left"
-"""Occasion of a timer: that a stage may be left."""
 
 SETTLED = frozenset({"outcome", "erasure"})
 
@@ -190,37 +186,16 @@ def decide_timers(
     if state.transitions:
         decision.outputs += transitions.settle(state, now_s, house)
     before = Before(state.stage, state.stage_at_s, state.tier)
-    for timer, due_s in _due(state, now_s, house, nurture):
+    for timer, due_s in lead_timers.due(state, now_s, house, nurture.lifetime_value):
         cause = Cause(stable_id("timer", timer, rfc3339(due_s)), due_s)
         at_s = max(due_s, state.last_at_s)
         _score(
             state, cause, at_s, now_s, scorer, house, decision, None, beside, nurture,
-            timer=None if timer == LEFT else timer,
+            timer=None if timer == lead_timers.LEFT else timer,
         )  # fmt: skip
     if house.logs_milestones:
         decision.outputs += milestones.by_time(state, now_s, before, house)
     return decision
-
-
-def _due(
-    state: LeadState, now_s: float, house: House, nurture: Nurture
-) -> Iterator[tuple[str, float]]:
-    """Yield the occasions whose time has come, each as it is dealt with."""
-    is_open = state.outcome is None or house.catalogue.for_closed
-    if state.absence_due_s is not None and state.absence_due_s <= now_s:
-        due_s, state.absence_due_s = state.absence_due_s, None
-        if is_open:
-            silence = churn.occasion(state, due_s, house, nurture.lifetime_value)
-            if silence is not None:
-                yield silence, due_s
-            else:
-                state.absence_due_s = due_s + house.absence_s
-    if state.stage_due_s is not None and state.stage_due_s <= now_s:
-        due_s, entered_s = state.stage_due_s, state.stage_at_s
-        if is_open:
-            yield (STAGE_AGE if staging.is_of_age(state, due_s, house) else LEFT), due_s
-        if state.stage_at_s == entered_s:
-            staging.wait(state, due_s, house)
 
 
 def decide_merge(
@@ -244,44 +219,6 @@ def decide_merge(
     if house.logs_milestones:
         decision.outputs += milestones.of_merge(state, histories, cause.at_s, house)
     return decision
-
-
-def next_due_s(state: LeadState, house: House) -> float:
-    """Return when the lead's first timer is due; the last one forgets it."""
-    times: list[float] = [decision[3] for decision in state.decisions.values()]
-    if state.transitions:
-        times.append(transitions.next_due_s(state, house))
-    label_s = teaching.next_due_s(state, house)
-    if label_s is not None:
-        times.append(label_s)
-    if state.absence_due_s is not None:
-        times.append(state.absence_due_s)
-    if state.stage_due_s is not None:
-        times.append(state.stage_due_s)
-    kept = state.milestones
-    if kept is not None:
-        if kept.enters_s is not None:
-            times.append(kept.enters_s)
-        if kept.touches and state.outcome is None:
-            times.append(state.last_active_s + house.horizon_s)
-    times.append(_forget_s(state, house))
-    return min(times)
-
-
-def is_forgotten(state: LeadState, now_s: float, house: House) -> bool:
-    """Tell whether nothing has been heard of a lead for as long as leads are kept."""
-    return _forget_s(state, house) <= now_s
-
-
-def drop_timers(state: LeadState, now_s: float) -> None:
-    """Let go of what waits for a time that cannot be dealt with."""
-    triggers.close_expired(state, now_s)
-    state.absence_due_s, state.stage_due_s, state.transitions = None, None, []
-    teaching.drop_vectors(state)
-
-
-def _forget_s(state: LeadState, house: House) -> float:
-    return max(state.last_at_s, state.last_active_s) + house.retention_s
 
 
 def score_state(

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from stream.lead import decide, refusals
+from stream.lead import decide, lead_timers, refusals
 from stream.lead.budgets import Budgets
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
@@ -190,7 +190,7 @@ class Partition:
         state.offset = offset
         self.leads[state.lead_id] = state
         self.batch.touched[state.lead_id] = None
-        due_s, former_s = decide.next_due_s(state, self.in_use.house), state.next_due_s
+        due_s, former_s = lead_timers.next_due_s(state, self.in_use.house), state.next_due_s
         # A later timer than before has the former one's entry, which will be put off then.
         if former_s is None or due_s < former_s:
             self._timers.note(due_s, state.lead_id)
@@ -292,9 +292,9 @@ class Partition:
         step: Step = ("timer", (due_s, state.lead_id))
         state.next_due_s = None
         if step in self._failed:
-            decide.drop_timers(state, self.now_s)
+            lead_timers.drop_timers(state, self.now_s)
             self.batch.events["timer", "cannot_apply"] += 1
-        elif decide.is_forgotten(state, self.now_s, self.in_use.house):
+        elif lead_timers.is_forgotten(state, self.now_s, self.in_use.house):
             self.leads.pop(state.lead_id)
             self.batch.touched[state.lead_id] = None
             self.batch.events["timer", "forgotten"] += 1

@@ -24,7 +24,7 @@ def expected(
     """Return what a lead is worth within a year, as triggers tell it; None while nobody knows."""
     if model is None:
         return None
-    bought = None if state.milestones is None else state.milestones.bought
+    bought = history_of(state)
     if bought is None:
         new_minor = model.predict_new_minor(HORIZON_DAYS)
         value_minor = None if new_minor is None else round(p_convert * new_minor)
@@ -36,6 +36,11 @@ def expected(
         "alive_probability": found.alive_probability,
         "purchase_probability": found.purchase_probability,
     }
+
+
+def history_of(state: LeadState) -> PurchaseHistory | None:
+    """Return what a customer has bought; None of who is none, or where reports are off."""
+    return None if state.milestones is None else state.milestones.bought
 
 
 def predicted(bought: PurchaseHistory, now_s: float, model: PredictsLifetimeValue) -> LifetimeValue:

@@ -10,7 +10,7 @@ import orjson
 from online_models.policy.protocol import Choice
 from online_models.protocols import Features, Scorer
 from schemas import topics
-from stream.lead import decide
+from stream.lead import decide, lead_timers
 from stream.lead.budgets import Budgets
 from stream.lead.house import House
 from stream.lead.outputs import epoch_s
@@ -142,8 +142,8 @@ class NurturedLead:
 
     def _wait(self, until_s: float) -> None:
         """Let timers fire that are due by a time, each at its own."""
-        while (due_s := decide.next_due_s(self._state, self._house)) <= until_s:
-            if decide.is_forgotten(self._state, due_s, self._house):
+        while (due_s := lead_timers.next_due_s(self._state, self._house)) <= until_s:
+            if lead_timers.is_forgotten(self._state, due_s, self._house):
                 return
             self._note(
                 decide.decide_timers(

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,9 +85,11 @@ def contest_of(worker: learn.LearnWorker) -> Contest[Any]:
     return next(contest for contest in worker._contests if contest.name == "p_convert")
 
 
-async def learner_of(kafka: Kafka, monkeypatch: Any, **settings: Any) -> learn.LearnWorker:
-    async def read_all(*_: Any) -> list[Any]:
-        return []
+async def learner_of(
+    kafka: Kafka, monkeypatch: Any, backlog: Sequence[Any] = (), **settings: Any
+) -> learn.LearnWorker:
+    async def read_all(_settings: Any, topic: str, *_: Any) -> list[Any]:
+        return list(backlog) if topic == topics.TRAINING_EXAMPLES.name else []
 
     monkeypatch.setattr(learn, "read_all", read_all)
     worker = learn.LearnWorker(
@@ -190,14 +193,7 @@ async def test_a_champion_that_no_longer_takes_part_is_replaced(monkeypatch):
 
 
 async def test_a_restore_keeps_what_it_has_learned_and_publishes_nothing_of_it(monkeypatch):
-    kafka = Kafka()
-    backlog = examples(180)
-
-    async def read_all(_settings: Any, topic: str, *_: Any) -> list[Any]:
-        return backlog if topic == topics.TRAINING_EXAMPLES.name else []
-
-    monkeypatch.setattr(learn, "read_all", read_all)
-    kept: list[int] = []
+    kafka, kept = Kafka(), []
     send = kafka.send
 
     async def noted(outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
@@ -207,12 +203,5 @@ async def test_a_restore_keeps_what_it_has_learned_and_publishes_nothing_of_it(m
         return await send(outputs, next_offset=next_offset)
 
     monkeypatch.setattr(kafka, "send", noted)
-    worker = learn.LearnWorker(
-        Settings(checkpoint_interval_s=0.1),
-        0,
-        kafka,  # type: ignore[arg-type]
-        kafka.store,
-        clock=itertools.count().__next__,
-    )
-    await worker.restore()
+    await learner_of(kafka, monkeypatch, examples(180))
     assert kept == [50, 100, 150, 180]

@@ -1,7 +1,6 @@
 """What triggers say that leads are worth."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -13,6 +12,7 @@ from online_models.served_lifetime_value import LIBRARY, SCHEMA, ServedLifetimeV
 from schemas import topics
 from schemas.triggers import NurtureTriggered
 from stream.lead.actions import parse_catalogue
+from stream.lead.outputs import epoch_s
 from stream.lead.worth import MODEL
 
 CATALOGUE = parse_catalogue("""
@@ -56,8 +56,7 @@ def test_a_lead_is_worth_what_it_may_become_and_a_customer_what_it_will_buy():
     assert lead.expected_value.value_minor == round(p_convert * new_minor)
     assert lead.expected_value.alive_probability is None
     for n, day in enumerate((1, 20)):
-        bought = {"value_minor": 5_000, "currency": "EUR"}
-        stream.send(event("purchase", f"p{n}", day * DAY_S, lead_id="L", **bought))
+        buy(stream, f"p{n}", day)
     customer = asked(stream, "f2", 50 * DAY_S).expected_value
     assert customer is not None
     history = stream.lead("L").milestones.bought
@@ -67,27 +66,35 @@ def test_a_lead_is_worth_what_it_may_become_and_a_customer_what_it_will_buy():
     assert customer.currency == "EUR"
 
 
-RETAINS = parse_catalogue("""
+CALLS_CUSTOMERS = """
 [[action]]
 name = "call"
 channel = "phone"
 rules = ["high_intent", "tier_rose", "tier_fell", "absence"]
 eligible.outcomes = ["open", "won"]
-
+"""
+RETAINS = parse_catalogue(
+    CALLS_CUSTOMERS
+    + """
 [[action]]
 name = "retention_call"
 channel = "phone"
 rules = ["churn_risk"]
 eligible.outcomes = ["open", "won"]
-""")
+"""
+)
+
+
+def buy(stream: LeadStream, event_id: str, day: float) -> None:
+    bought = {"value_minor": 5_000, "currency": "EUR"}
+    stream.send(event("purchase", event_id, day * DAY_S, lead_id="L", **bought))
 
 
 def silences(stream: LeadStream, every_days: int, until_days: int) -> list[tuple[str, float]]:
     """Have a lead buy five times, and fall silent; return what its silence was an occasion for."""
     serve(stream)
     for n in range(5):
-        bought = {"value_minor": 5_000, "currency": "EUR"}
-        stream.send(event("purchase", f"p{n}", n * every_days * DAY_S, lead_id="L", **bought))
+        buy(stream, f"p{n}", n * every_days)
     last_day = 4 * every_days
     for day in range(1, until_days):
         stream.tick((last_day + day) * DAY_S)
@@ -100,7 +107,7 @@ def silences(stream: LeadStream, every_days: int, until_days: int) -> list[tuple
 
 
 def after_s(body: dict[str, Any]) -> float:
-    return datetime.fromisoformat(body["occurred_at"]).timestamp() - START_S
+    return epoch_s(body["occurred_at"]) - START_S
 
 
 def test_a_customers_silence_is_judged_by_how_often_it_used_to_buy():
@@ -112,21 +119,13 @@ def test_a_customers_silence_is_judged_by_how_often_it_used_to_buy():
 
 
 def test_where_no_action_answers_it_a_silence_is_an_absence():
-    open_to_customers = parse_catalogue("""
-[[action]]
-name = "call"
-channel = "phone"
-rules = ["high_intent", "tier_rose", "tier_fell", "absence"]
-eligible.outcomes = ["open", "won"]
-""")
-    without = replace(TELLS, catalogue=open_to_customers)
+    without = replace(TELLS, catalogue=parse_catalogue(CALLS_CUSTOMERS))
     assert silences(LeadStream(house=without), every_days=7, until_days=40) == [("absence", 7)]
 
 
 def test_before_a_second_purchase_a_silence_is_an_absence():
     stream = LeadStream(house=replace(TELLS, catalogue=RETAINS))
     serve(stream)
-    bought = {"value_minor": 5_000, "currency": "EUR"}
-    stream.send(event("purchase", "p", 0.0, lead_id="L", **bought))
+    buy(stream, "p", 0)
     stream.tick(10 * DAY_S)
     assert [body["rule"] for body in stream.bodies(topics.NURTURE_TRIGGERS)] == ["absence"]
