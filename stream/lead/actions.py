@@ -4,7 +4,6 @@ A policy chooses among candidates: an action in one framing, named ``action`` (p
 ``action:framing``. ``nothing`` is a candidate as well, where the catalogue offers it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,7 +25,7 @@ from stream.lead.action import (
 from stream.lead.journey import Stage, check_stages
 from stream.lead.limits import ALL, Governance
 from stream.lead.reward_rules import RewardRules
-from stream.lead.toml_files import STRICT, TomlFileError, read_toml
+from stream.lead.toml_files import STRICT, TomlFileError, read_toml, refuse_same_names
 
 if TYPE_CHECKING:  # a state knows the house, and the house knows this
     from stream.lead.state import LeadState
@@ -59,9 +58,7 @@ class Catalogue(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Catalogue":
-        for name, count in Counter(a.name for a in self.action).items():
-            if count > 1:
-                raise ValueError(f"two actions are named {name!r}; rename one")
+        refuse_same_names("actions", (a.name for a in self.action))
         for action in self.action:
             self._check_names(action)
         for rule in (*REQUIRED_RULES, *([STAGE_AGE] if any(s.after_s for s in self.stage) else [])):

@@ -18,6 +18,7 @@ from stream.lead import (
     teaching,
     transitions,
     triggers,
+    worth,
 )
 from stream.lead.apply import NOTED_ALWAYS, apply_event, is_duplicate, note_facts
 from stream.lead.budgets import Budgets
@@ -209,7 +210,7 @@ def decide_merge(
     nurture: Nurture = NO_BUDGETS,
 ) -> Decision:
     """Join another history to a lead's, and score what they are together."""
-    histories = [s.milestones.bought for s in (state, other) if s.milestones is not None]
+    histories = [worth.history_of(one) for one in (state, other)]
     merge_into(state, other, house)
     decision = Decision("merged")
     if not may(state, SCORING, house):

@@ -92,6 +92,10 @@ class Eligibility(LeadTests):
             map(folded, (self.stages, self.not_stages, self.owns_one_of, self.owns_none_of))
         )
 
+    def has_outcome(self, state: "LeadState") -> bool:
+        """Tell whether a lead's outcome, or that it is open, is among ``outcomes``."""
+        return (state.outcome or "open") in self.outcomes
+
     def holds(self, state: "LeadState", score: float, tier: str | None) -> bool:
         """Tell whether an action is for a lead.
 

@@ -151,7 +151,7 @@ def _no_occasion(
 
 
 def _closed(state: LeadState, action: Action) -> Reason | None:
-    if (state.outcome or "open") in action.eligible.outcomes:
+    if action.eligible.has_outcome(state):
         return None
     return "not_eligible" if state.outcome is None else "closed"
 

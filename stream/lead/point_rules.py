@@ -1,6 +1,5 @@
 """Rule points: which events and attributes earn a lead points, read from one TOML file."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from schemas.topics import INPUTS
-from stream.lead.toml_files import STRICT, TomlFileError, read_toml
+from stream.lead.toml_files import STRICT, TomlFileError, read_toml, refuse_same_names
 
 EventType = str
 EVENT_TYPES = frozenset(
@@ -114,9 +113,7 @@ class PointRules(BaseModel):
     def _makes_sense(self) -> "PointRules":
         if self.min_points >= self.max_points:
             raise ValueError("min_points must be below max_points")
-        for name, count in Counter(r.name for r in self.rule).items():
-            if count > 1:
-                raise ValueError(f"two rules are named {name!r}; rename one")
+        refuse_same_names("rules", (r.name for r in self.rule))
         return self
 
     def of_event(self, event_type: str) -> Sequence[PointRule]:

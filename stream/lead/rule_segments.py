@@ -1,7 +1,6 @@
 """Segments that a house names by rules: which leads belong to them now, read from one TOML file."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from stream.lead.eligibility import Eligibility, Status
 from stream.lead.kind_sequences import Kinds, KindSequence, KindSequences
 from stream.lead.limits import Window
-from stream.lead.toml_files import STRICT, TomlFileError, read_toml
+from stream.lead.toml_files import STRICT, TomlFileError, read_toml, refuse_same_names
 
 if TYPE_CHECKING:  # a state knows the house, and the house knows this
     from stream.lead.state import LeadState
@@ -50,7 +49,7 @@ class Who(Eligibility):
         >>> Who(outcomes=("won",)).holds(state, 60.0, "warm")
         False
         """
-        return (state.outcome or "open") in self.outcomes and super().holds(state, score, tier)
+        return self.has_outcome(state) and super().holds(state, score, tier)
 
 
 class RuleSegment(BaseModel):
@@ -118,9 +117,7 @@ class RuleSegments(BaseModel):
 
     @model_validator(mode="after")
     def _has_names_of_their_own(self) -> "RuleSegments":
-        for name, count in Counter(segment.name for segment in self.segment).items():
-            if count > 1:
-                raise ValueError(f"two segments are named {name!r}; rename one")
+        refuse_same_names("segments", (segment.name for segment in self.segment))
         return self
 
     def members(

@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,6 +17,26 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 class TomlFileError(ValueError):
     """A file of the house cannot be used; the message says line, field and remedy."""
+
+
+def refuse_same_names(what: str, names: Iterable[str]) -> None:
+    """Refuse entries of a file that are named alike; the message finds its line by the name.
+
+    Raises
+    ------
+    ValueError
+        With the first name that stands more than once.
+
+    Examples
+    --------
+    >>> refuse_same_names("rules", ["a", "b", "b"])
+    Traceback (most recent call last):
+    ...
+    ValueError: two rules are named 'b'; rename one
+    """
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"two {what} are named {name!r}; rename one")
 
 
 def read_toml(

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import learner_process
 import orjson
 import pytest
+from learner_process import learner_of
 
 from schemas import topics
 from stream.agents import learn
@@ -61,20 +63,18 @@ async def test_others_have_their_turns_while_a_backlog_is_learned(duty, monkeypa
     assert turns >= EXAMPLES
 
 
-class Kafka:
-    """What a learner sends comes back to it through the store; its own examples as they are."""
+class Kafka(learner_process.Kafka):
+    """One without checkpoints: who restores learns anew."""
 
-    def __init__(self) -> None:
-        self.store = SnapshotStore()
+    def __init__(self, backlog: Sequence[Any] = ()) -> None:
+        super().__init__(list(backlog))
         self.sent: list[str] = []
 
     async def send(self, outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
-        assert next_offset is None or next_offset >= 0
-        for output in outputs:
-            self.sent.append(output.key.decode())
-            if output.topic == topics.MODEL_SNAPSHOTS.name:
-                self.store.put(output.key.decode(), output.value)
-        return {}
+        self.sent += [output.key.decode() for output in outputs]
+        sent = await super().send(outputs, next_offset=next_offset)
+        self.checkpoints.clear()
+        return sent
 
     def decide(self, kind: str, decided_by: str) -> None:
         record = champion_record("p_convert", kind, decided_by)
@@ -83,24 +83,6 @@ class Kafka:
 
 def contest_of(worker: learn.LearnWorker) -> Contest[Any]:
     return next(contest for contest in worker._contests if contest.name == "p_convert")
-
-
-async def learner_of(
-    kafka: Kafka, monkeypatch: Any, backlog: Sequence[Any] = (), **settings: Any
-) -> learn.LearnWorker:
-    async def read_all(_settings: Any, topic: str, *_: Any) -> list[Any]:
-        return list(backlog) if topic == topics.TRAINING_EXAMPLES.name else []
-
-    monkeypatch.setattr(learn, "read_all", read_all)
-    worker = learn.LearnWorker(
-        Settings(snapshot_interval_s=0.1, checkpoint_interval_s=0.1, **settings),
-        0,
-        kafka,  # type: ignore[arg-type]
-        kafka.store,
-        clock=itertools.count().__next__,
-    )
-    await worker.restore()
-    return worker
 
 
 def examples(count: int, first: int = 0) -> list[Any]:
@@ -193,7 +175,7 @@ async def test_a_champion_that_no_longer_takes_part_is_replaced(monkeypatch):
 
 
 async def test_a_restore_keeps_what_it_has_learned_and_publishes_nothing_of_it(monkeypatch):
-    kafka, kept = Kafka(), []
+    kafka, kept = Kafka(examples(180)), []
     send = kafka.send
 
     async def noted(outputs: Any, *, next_offset: int | None) -> dict[Any, int]:
@@ -203,5 +185,5 @@ async def test_a_restore_keeps_what_it_has_learned_and_publishes_nothing_of_it(m
         return await send(outputs, next_offset=next_offset)
 
     monkeypatch.setattr(kafka, "send", noted)
-    await learner_of(kafka, monkeypatch, examples(180))
+    await learner_of(kafka, monkeypatch)
     assert kept == [50, 100, 150, 180]

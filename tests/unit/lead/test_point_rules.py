@@ -1,4 +1,5 @@
 import pytest
+from refused_files import check_told
 
 from stream.lead.point_rules import Condition, RulesFileError, parse_point_rules
 
@@ -46,11 +47,7 @@ REFUSED = {
 def test_a_faulty_file_is_refused_with_line_field_and_remedy(text, line, field):
     with pytest.raises(RulesFileError) as refused:
         parse_point_rules(text, "my.toml")
-    message = str(refused.value)
-    assert message.startswith("my.toml")
-    assert f"{line}:" in message or f"{line}," in message
-    assert field in message
-    assert "Mend the line" in message
+    check_told(refused.value, line, field)
 
 
 def test_the_fault_of_the_second_rule_is_found_there():

@@ -5,6 +5,7 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from refused_files import check_told
 
 from stream.lead.kind_sequences import IN_JOURNEYS, MAX_STEPS
 from stream.lead.kinds import kinds_of
@@ -61,11 +62,7 @@ REFUSED = {
 def test_a_faulty_file_is_refused_with_line_field_and_remedy(text, line, field):
     with pytest.raises(SegmentsFileError) as refused:
         parse_rule_segments(text, "my.toml")
-    message = str(refused.value)
-    assert message.startswith("my.toml")
-    assert f"{line}:" in message or f"{line}," in message
-    assert field in message
-    assert "Mend the line" in message
+    check_told(refused.value, line, field)
 
 
 def test_more_segments_than_fit_are_refused():
