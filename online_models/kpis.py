@@ -20,16 +20,16 @@ from online_models.kpi_figures import (
     SourceSums,
 )
 
-CHECKPOINT_SCHEMA = 2
+CHECKPOINT_SCHEMA = 3
 LIBRARY = "leadstream kpis"
 DAYS_KEPT = 400
 MAX_NAMES = 32
-"""Sources and currencies that are told apart."""
+"""Sources, segments and currencies that are told apart."""
 MAX_CAMPAIGNS = 100
 """Campaigns that are told apart."""
 CYCLE_DAYS = LogBuckets(0.05, 4_000.0, 0.05)
 RESPONSE_MINUTES = LogBuckets(0.5, 100_000.0, 0.05)
-NO_TIER = "none"
+NO_TIER = NO_SEGMENT = "none"
 NURTURED, HOLDOUT = "nurtured", "holdout"
 NPS_SCALE = 10.0
 MILLIONTHS = 1_000_000
@@ -50,8 +50,9 @@ class Kpis:
 
     Notes
     -----
-    Bounded: 400 days of at most 33 sources and currencies, 101 campaigns, 114 buckets of cycle
-    lengths and 123 of response times: 41 MB if each is filled on each day, which no house does.
+    Bounded: 400 days of at most 33 sources, segments and currencies, 101 campaigns, 114 buckets of
+    cycle lengths and 123 of response times: 43 MB if each is filled on each day, which no house
+    does.
 
     Examples
     --------
@@ -89,6 +90,7 @@ class Kpis:
         is_holdout: bool | None = None,
         value_minor: int = 0,
         campaign: str | None = None,
+        segment: str | None = None,
     ) -> None:
         """Count a journey that ended on a day.
 
@@ -103,11 +105,14 @@ class Kpis:
             The deal's, always in the same currency.
         campaign
             That the journey began with; None where it began with none.
+        segment
+            That the lead was in at the end; None where it was in none.
         """
         bucket = CYCLE_DAYS.bucket(cycle_days)
         won = int(is_won)
         self._tables["sources"].add(day, source, [0, 1, won, value_minor])
         self._tables["tiers"].add(day, self._tier(tier), [1, won])
+        self._tables["segments"].add(day, segment or NO_SEGMENT, [1, won])
         if is_holdout is not None:
             self._tables["arms"].add(day, HOLDOUT if is_holdout else NURTURED, [1, won])
         if is_won:
@@ -154,6 +159,13 @@ class Kpis:
         """Return the conversion by the last tier before the end."""
         found = self._tables["tiers"].sums(first, last)
         return {tier: _conversion(*found[tier]) for tier in self._tiers if tier in found}
+
+    def conversion_by_segment(self, first: int, last: int) -> dict[str, Conversion]:
+        """Return the conversion by the segment at the end; {} while no journey was in any."""
+        found = self._tables["segments"].sums(first, last)
+        if not found.keys() - {NO_SEGMENT}:
+            return {}
+        return {segment: _conversion(*found[segment]) for segment in sorted(found)}
 
     def conversion_by_arm(self, first: int, last: int) -> dict[str, Conversion]:
         """Return the conversion of nurtured leads and of the holdout; {} unless there is one."""
@@ -233,6 +245,7 @@ class Kpis:
             "sources": (len(SourceSums._fields), MAX_NAMES),
             "tiers": (2, len(self._tiers)),
             "arms": (2, 2),
+            "segments": (2, MAX_NAMES),
             "cycles": (1, CYCLE_DAYS.last + 1),
             "answers": (len(self._tiers), RESPONSE_MINUTES.last + 1),
             "campaigns": (len(CampaignSums._fields), MAX_CAMPAIGNS),

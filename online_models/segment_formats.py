@@ -30,7 +30,7 @@ class InputsState(TypedDict):
 class RowState(TypedDict):
     """One lead of the sample."""
 
-    lead: Lead | None
+    lead: Lead
     words: dict[Word, Annotated[float, Field(gt=0.0, le=1e3)]]
     numbers: dict[Word, formats.Weight]
 

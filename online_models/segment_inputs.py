@@ -100,6 +100,22 @@ class SegmentInputs:
         }
         return SegmentRow(words, numbers)
 
+    def seen_in(self, x: Features) -> dict[str, float | str]:
+        """Return what of a vector is looked at, if that is enough to tell; else nothing.
+
+        >>> inputs = SegmentInputs(fewest_events=1)
+        >>> inputs.seen_in({"count:form_fill": 0.7, "count_1d:form_fill": 0.5, "age": 9.0})
+        {'count:form_fill': 0.7}
+        """
+        counts = tuple(f"count:{mix}" for mix in self.mixes)
+        if not is_enough(sum(count_of(x, name) for name in counts), self.fewest_events):
+            return {}
+        names = {*counts, *self.categories, *self.numbers}
+        prefixes = tuple(f"{name}:" for name in counts)
+        return {
+            name: value for name, value in x.items() if name in names or name.startswith(prefixes)
+        }
+
     def block_of(self, word: str) -> str | None:
         """Return the mix or the category that a word is of; None if of none that is looked at.
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from online_models import formats
 from online_models.segment_inputs import SegmentRow
 
+MOST_CHARACTERS = 1_500_000
+"""Of all words in a sample: four times what 2,000 leads with ordinary words have."""
 _MASK = 2**64 - 1
 
 
@@ -24,42 +26,43 @@ class RecentLeads:
 
     def __init__(self, most: int, seed: int) -> None:
         self.rows: list[SegmentRow] = []
-        self._leads: list[str | None] = []
+        self._leads: list[str] = []
         self._slots: dict[str, int] = {}
         self._most = most
         self._seed = seed
+        self._characters = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[tuple[str | None, SegmentRow]]:
+    def __iter__(self) -> Iterator[tuple[str, SegmentRow]]:
         return zip(self._leads, self.rows, strict=True)
 
-    def add(self, row: SegmentRow, lead: str | None, number: int) -> None:
+    def add(self, row: SegmentRow, lead: str, number: int) -> None:
         """Take in a row, in the place of the lead's former one.
+
+        Where words grow too long altogether, leads make room by chance.
 
         Parameters
         ----------
         row
             What is known of the lead.
         lead
-            Its id; None for one without, whose rows are as those of different leads.
+            Its id.
         number
             How many came before: the only state that chance has.
         """
-        slot = self._slots.get(lead) if lead is not None else None
+        chance = _mixed(_mixed(self._seed) + number)
+        slot = self._slots.get(lead)
         if slot is None and len(self.rows) < self._most:
-            slot = len(self.rows)
-            self.rows.append(row)
-            self._leads.append(None)
-        elif slot is None:
-            slot = _mixed(_mixed(self._seed) + number) % self._most
-            self._slots.pop(self._leads[slot] or "", None)
-        self.rows[slot], self._leads[slot] = row, lead
-        if lead is not None:
-            self._slots[lead] = slot
+            self._append(row, lead)
+        else:
+            self._replace(chance % self._most if slot is None else slot, row, lead)
+        while self._characters > MOST_CHARACTERS:
+            chance = _mixed(chance)
+            self.remove(self._leads[chance % len(self._leads)])
 
-    def restore(self, stored: Iterable[tuple[str | None, SegmentRow]]) -> None:
+    def restore(self, stored: Iterable[tuple[str, SegmentRow]]) -> None:
         """Take rows from a checkpoint, in their order, into an empty sample.
 
         Raises
@@ -73,19 +76,35 @@ class RecentLeads:
                     f"checkpoint is broken: rows: more than {self._most} leads, or a lead twice; "
                     "the former one stays in use"
                 )
-            self.add(row, lead, 0)
+            self._append(row, lead)
 
     def remove(self, lead: str) -> bool:
         """Take a lead's row out; tell whether there was one."""
         slot = self._slots.pop(lead, None)
         if slot is None:
             return False
+        self._characters -= _characters(self.rows[slot])
         last_row, last_lead = self.rows.pop(), self._leads.pop()
         if slot < len(self.rows):
             self.rows[slot], self._leads[slot] = last_row, last_lead
-            if last_lead is not None:
-                self._slots[last_lead] = slot
+            self._slots[last_lead] = slot
         return True
+
+    def _append(self, row: SegmentRow, lead: str) -> None:
+        self._slots[lead] = len(self.rows)
+        self.rows.append(row)
+        self._leads.append(lead)
+        self._characters += _characters(row)
+
+    def _replace(self, slot: int, row: SegmentRow, lead: str) -> None:
+        self._characters += _characters(row) - _characters(self.rows[slot])
+        del self._slots[self._leads[slot]]
+        self.rows[slot], self._leads[slot] = row, lead
+        self._slots[lead] = slot
+
+
+def _characters(row: SegmentRow) -> int:
+    return sum(map(len, row.words))
 
 
 def _mixed(number: int) -> int:

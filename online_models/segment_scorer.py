@@ -77,6 +77,10 @@ class SegmentScorer:
         """Rebuild a scorer from a snapshot that was stored; raises as the constructor does."""
         return cls(snapshot)
 
+    def name_of(self, segment: str) -> str | None:
+        """Return the name of a segment, or of the one that took it over; None of an unknown one."""
+        return self.names.get(self._heirs.get(segment, segment))
+
     def assign(self, x: Features, former: str | None = None) -> str | None:
         """Return the segment of a lead.
 

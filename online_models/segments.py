@@ -30,10 +30,10 @@ from online_models.segment_storage import inputs_state, mixture_from, mixture_st
 CHECKPOINT_SCHEMA = 1
 FEWEST_LEADS = 100
 """Leads of whom enough is known, until there are segments."""
-FIT_EVERY = 500
+FIT_EVERY = 100
 """Vectors learned between two fits that move segments."""
-FEWEST_TO_SEARCH = 1_000
-MOST_TO_SEARCH = 20_000
+FEWEST_TO_SEARCH = 200
+MOST_TO_SEARCH = 4_000
 """Vectors learned between two searches: as many as at the last one, within these bounds."""
 BETTER_BY = 10.0
 """Other segments replace those there are if their criterion is less by more than this: very strong
@@ -59,7 +59,8 @@ class Segment(NamedTuple):
 class LeadSegments:
     """Latent classes of recent leads, learned one vector at a time within bounded memory.
 
-    A bounded sample holds the newest vector of recent leads. Every 500 vectors, classes are fitted
+    A bounded sample holds the newest vector of recent leads. Whose a vector is must be known: many
+    of one lead would make a class of their own. Every 500 vectors, classes are fitted
     to it, beginning with those there are: they move, and keep their ids. More rarely, classes are
     searched for anew, with several restarts and as many as the Bayesian information criterion
     asks for, and replace those there are if that is very strongly better. Then a class
@@ -69,7 +70,8 @@ class LeadSegments:
     took most of its leads, which takes its size and outcomes over.
 
     Between fits segments do not move. A fit to 2,000 leads takes some hundredths of a second, a
-    search one or two.
+    search one or two: `fit` may be called where that holds nobody up once `is_fit_due`; else what
+    comes next calls it, with the same result.
 
     Parameters
     ----------
@@ -88,8 +90,8 @@ class LeadSegments:
     Examples
     --------
     >>> segments = LeadSegments()
-    >>> segments.learn_one({"count:page_view": 0.7}) is None  # one page: not enough is known
-    True
+    >>> segments.learn_one({"count:page_view": 0.7}, "a lead")  # one page: not enough is known
+    False
     """
 
     def __init__(
@@ -106,57 +108,82 @@ class LeadSegments:
         self._learned_at_search = 0
         self._mixture: Mixture | None = None
         self._register = SegmentRegister()
-        self._scorer = SegmentScorer(self.snapshot())
+        self._serve()
 
-    def learn_one(
-        self, x: Features, former: str | None = None, lead: str | None = None
-    ) -> str | None:
-        """Learn a lead's vector, and fit or search anew if that is due: by how many were learned.
+    @property
+    def leads_in_sample(self) -> int:
+        """How many leads segments are made of."""
+        return len(self._sample)
+
+    @property
+    def is_fit_due(self) -> bool:
+        """Whether a fit or a search is due, by how many vectors were learned."""
+        if len(self._sample) < FEWEST_LEADS:
+            return False
+        return self._is_search_due or self._learned - self._learned_at_fit >= FIT_EVERY
+
+    def learn_one(self, x: Features, lead: str) -> bool:
+        """Learn a lead's vector; tell whether it says enough to learn from.
 
         Parameters
         ----------
         x
             The lead's features.
-        former
-            What this returned for the lead's former vector, kept with the lead; None at the first.
         lead
-            An id, so that this vector takes the place of the lead's former one in the sample.
-
-        Returns
-        -------
-        segment
-            The lead's segment now; the former one where not enough is known.
+            An id: this vector takes the place of the lead's former one.
 
         Raises
         ------
         ValueError
-            If a feature is no finite number, the former segment is none that was ever given, or
-            the id is empty or longer than 200 characters. Nothing is changed then.
+            If a feature is no finite number, or the id is empty or longer than 200 characters.
+            Nothing is changed then.
         """
-        before = None if former is None else self._register.present(former)
-        if lead is not None and not 0 < len(lead) <= LONGEST_WORD:
-            raise ValueError(f"lead is {lead!r:.40}: give an id of 1 to 200 characters, or None")
+        if not 0 < len(lead) <= LONGEST_WORD:
+            raise ValueError(f"lead is {lead!r:.40}: give an id of 1 to 200 characters")
         row = self.inputs.row_of(x)
         if row is None:
-            return before
+            return False
+        self.fit()
         self._sample.add(row, lead, self._learned)
         self._learned += 1
-        self._fit_if_due()
-        before = None if former is None else self._register.present(former)
-        after = self._scorer.assign(x, before)
-        if after is None:
-            return before
-        self._register.move(before, after)
-        return after
+        return True
+
+    def fit(self) -> None:
+        """Fit classes to the sample, or search for others, if that is due."""
+        if not self.is_fit_due:
+            return
+        is_search_due = self._is_search_due
+        self._learned_at_fit = self._learned
+        rows = self._sample.rows
+        design = design_of(rows, vocabulary_of(rows, self.inputs))
+        former = self._mixture
+        kept: Fit | None = None
+        if former is not None:
+            parts = _parts(log_joint(design_of(rows, former.vocabulary), former))
+            mixture, _, likelihood = fit_mixture(design, parts, LONG_STEPS)
+            kept = Fit(mixture, criterion_of(mixture, likelihood, len(rows)))
+            self._mixture = mixture
+        if is_search_due:
+            self._learned_at_search = self._learned
+            found = search(design, [self._seed, self._learned])
+            if kept is None or found.criterion < kept.criterion - BETTER_BY:
+                former_classes = None if kept is None else log_joint(design, kept.mixture)
+                self._register.succeed(former_classes, log_joint(design, found.mixture))
+                self._mixture = found.mixture
+        self._serve()
+
+    def move_one(self, former: str | None, segment: str | None) -> None:
+        """Count a lead in another segment; None for one that was in none, or is to be in none.
+
+        A segment that nobody knows, any more or at all, is none.
+        """
+        self.fit()
+        known = (None if s is None else self._register.present(s) for s in (former, segment))
+        self._register.move(*known)
 
     def learn_outcome(self, segment: str, converted: bool) -> None:
-        """Learn what became of a lead, by the segment that it had when it counts.
-
-        Raises
-        ------
-        ValueError
-            If the segment is none that was ever given.
-        """
+        """Learn what became of a lead, by the segment that it had when it counts."""
+        self.fit()
         present = self._register.present(segment)
         if present is None:
             return
@@ -165,25 +192,19 @@ class LeadSegments:
         else:
             self._register.tallies[present].not_converted += 1
 
-    def forget_one(self, lead: str, segment: str | None = None) -> None:
-        """Take a lead out of the sample, and of its segment's size; the next fit is without it.
-
-        Raises
-        ------
-        ValueError
-            If the segment is none that was ever given. Nothing is changed then.
-        """
-        present = None if segment is None else self._register.present(segment)
+    def forget_one(self, lead: str) -> None:
+        """Take a lead out of the sample: the next fit is without it."""
+        self.fit()
         self._sample.remove(lead)
-        if present is not None:
-            self._register.move(present, None)
 
     def assign(self, x: Features, former: str | None = None) -> str | None:
         """Return the segment of a lead; see `SegmentScorer.assign`."""
+        self.fit()
         return self._scorer.assign(x, former)
 
     def segments(self) -> list[Segment]:
         """Return all segments, in the order of their ids."""
+        self.fit()
         names = self._scorer.names
         return [
             Segment(segment, names[segment], **asdict(self._register.tallies[segment]))
@@ -192,8 +213,7 @@ class LeadSegments:
 
     def snapshot(self) -> dict[str, Any]:
         """Return what `SegmentScorer` needs, as plain JSON: a few kilobytes."""
-        register = self._register
-        return snapshot_of(self._mixture, self.inputs, register.ids, register.heirs)
+        return self._snapshot
 
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state, as plain JSON: some 600 kB with 2,000 leads."""
@@ -241,35 +261,18 @@ class LeadSegments:
         model._sample.restore(
             (row["lead"], SegmentRow(row["words"], row["numbers"])) for row in state["rows"]
         )
-        model._scorer = SegmentScorer(model.snapshot())
+        model._serve()
         return model
 
-    def _fit_if_due(self) -> None:
-        if len(self._sample) < FEWEST_LEADS:
-            return
-        since_search = self._learned - self._learned_at_search
+    @property
+    def _is_search_due(self) -> bool:
         pause = max(FEWEST_TO_SEARCH, min(MOST_TO_SEARCH, self._learned_at_search))
-        is_search_due = self._mixture is None or since_search >= pause
-        if not is_search_due and self._learned - self._learned_at_fit < FIT_EVERY:
-            return
-        self._learned_at_fit = self._learned
-        rows = self._sample.rows
-        design = design_of(rows, vocabulary_of(rows, self.inputs))
-        former = self._mixture
-        kept: Fit | None = None
-        if former is not None:
-            parts = _parts(log_joint(design_of(rows, former.vocabulary), former))
-            mixture, _, likelihood = fit_mixture(design, parts, LONG_STEPS)
-            kept = Fit(mixture, criterion_of(mixture, likelihood, len(rows)))
-            self._mixture = mixture
-        if is_search_due:
-            self._learned_at_search = self._learned
-            found = search(design, [self._seed, self._learned])
-            if kept is None or found.criterion < kept.criterion - BETTER_BY:
-                former_classes = None if kept is None else log_joint(design, kept.mixture)
-                self._register.succeed(former_classes, log_joint(design, found.mixture))
-                self._mixture = found.mixture
-        self._scorer = SegmentScorer(self.snapshot())
+        return self._mixture is None or self._learned - self._learned_at_search >= pause
+
+    def _serve(self) -> None:
+        register = self._register
+        self._snapshot = snapshot_of(self._mixture, self.inputs, register.ids, register.heirs)
+        self._scorer = SegmentScorer(self._snapshot)
 
 
 def _parts(joint: Array) -> Array:

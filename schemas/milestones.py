@@ -1,11 +1,14 @@
-"""Milestones of leads' journeys: what reports are made of. They do not say whose they are."""
+"""Milestones of leads' journeys: what reports are made of.
+
+They do not say whose they are, but for one that says it by a keyed hash.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from schemas.base import Currency, Message, Timestamp
-from schemas.learning import NotNegative
+from schemas.learning import FeatureValue, NotNegative
 from schemas.scores import Tier
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
@@ -116,6 +119,21 @@ class SatisfactionTold(Milestone):
     scale_max: Annotated[float, Field(gt=0)]
 
 
+class SegmentSeen(Milestone):
+    """A lead was looked at for its segment, after its 8th, 12th, 16th, 24th … event, or left it.
+
+    ``lead_hash`` is a keyed hash: segments are learned of the newest ``x`` of each lead, which an
+    erasure takes out again. ``x`` is empty of a lead that is no more: erased, forgotten or joined
+    to another.
+    """
+
+    type: Literal["segment_seen"] = "segment_seen"
+    lead_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    x: dict[str, FeatureValue]
+    previous_segment: Text | None = None
+    segment: Text | None = None
+
+
 class InflowCounted(Milestone):
     """What came in within a minute on one partition: page views, forms by id, deals.
 
@@ -138,5 +156,6 @@ MILESTONES = (
     CustomerActive,
     LeadAnswered,
     SatisfactionTold,
+    SegmentSeen,
     InflowCounted,
 )

@@ -1,4 +1,4 @@
-"""Topic ``lead-scores``: a lead's score changed, and why."""
+"""Topic ``lead-scores``: a lead's score changed, and why; a lead is in another segment."""
 
 from typing import Annotated, Literal
 
@@ -77,5 +77,23 @@ class ScoreChanged(Message):
     model: str
     model_version: str
     model_weight: Probability
+    cause_event_id: str
+    occurred_at: Timestamp
+
+
+class SegmentChanged(Message):
+    """A lead came into a segment, or left it for another one.
+
+    ``kind`` tells segments that were ``learned`` from those that the house defines by ``rule``.
+    ``segment`` is an id that lasts, ``name`` says what sets its leads apart now.
+    """
+
+    type: Literal["segment_changed"] = "segment_changed"
+    lead_id: str
+    kind: Literal["learned", "rule"]
+    segment: str | None
+    previous_segment: str | None
+    name: str | None
+    model_version: str | None
     cause_event_id: str
     occurred_at: Timestamp

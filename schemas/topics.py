@@ -174,7 +174,11 @@ LEAD_STATES = Topic(
     retention_s=None,
 )
 LEAD_SCORES = Topic(
-    "lead-scores", "lead_id", (scores.ScoreChanged,), "output", "Score changes with their reasons."
+    "lead-scores",
+    "lead_id",
+    (scores.ScoreChanged, scores.SegmentChanged),
+    "output",
+    "Score changes with their reasons; changes of segment.",
 )
 NURTURE_TRIGGERS = Topic(
     "nurture-triggers",

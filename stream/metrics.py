@@ -27,6 +27,12 @@ DEAD_LETTERS = Counter(
     ("role", "reason"),
     registry=REGISTRY,
 )
+SEGMENT_CHANGES = Counter(
+    "leadstream_segment_changes_total",
+    "Leads that came into another segment, by how segments came about (learned, rule).",
+    ["kind"],
+    registry=REGISTRY,
+)
 SCORE_CHANGES = Counter(
     "leadstream_score_changes",
     "Score changes sent, by the tier after the change.",

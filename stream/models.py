@@ -12,6 +12,7 @@ from online_models.catalogue import build_scorer
 from online_models.formats import ModelFormatError
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
+from online_models.segment_scorer import SegmentScorer
 from online_models.served_lifetime_value import PredictsLifetimeValue, ServedLifetimeValue
 from online_models.served_uplift import ServedSLearner
 from online_models.uplift_effect import PredictsUplift
@@ -20,6 +21,7 @@ from stream import metrics
 from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
+from stream.lead.learned_segments import MODEL as SEGMENTS
 from stream.lead.policy_learner import acting_of
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.versions import VERSION, kind_of, offset_of
@@ -30,6 +32,7 @@ __all__ = [
     "LIFETIME_VALUE",
     "NEXT_ACTION",
     "P_CONVERT",
+    "SEGMENTS",
     "SIMULATED",
     "UPLIFT",
     "SnapshotStore",
@@ -109,6 +112,11 @@ class SnapshotStore:
         """Return a version of what predicts lifetime value, or None as ``scorer`` does."""
         value: PredictsLifetimeValue | None = self._find(LIFETIME_VALUE, version)
         return value
+
+    def segments(self, version: str) -> SegmentScorer | None:
+        """Return a version of what assigns leads to segments, or None as ``scorer`` does."""
+        segments: SegmentScorer | None = self._find(SEGMENTS, version)
+        return segments
 
     def has(self, model: str, version: str) -> bool:
         """Tell whether a version is kept and fits this release."""
@@ -205,7 +213,7 @@ class SnapshotStore:
 
 def _build(
     model: str, version: str, value: bytes
-) -> Scorer | Acting | PredictsUplift | PredictsLifetimeValue | None:
+) -> Scorer | Acting | PredictsUplift | PredictsLifetimeValue | SegmentScorer | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
@@ -222,6 +230,8 @@ def _build(
             return ServedSLearner.restore(document.state)
         if model == LIFETIME_VALUE:
             return ServedLifetimeValue.restore(document.state)
+        if model == SEGMENTS:
+            return SegmentScorer.restore(document.state)
         return build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])

@@ -18,7 +18,7 @@ from stream.lead.progress import META_KEY
 from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state
-from stream.models import LIFETIME_VALUE, P_CONVERT, SnapshotStore
+from stream.models import LIFETIME_VALUE, P_CONVERT, SEGMENTS, SnapshotStore
 from stream.settings import Settings
 
 
@@ -103,6 +103,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "model_version": scored.version,
         "model_weight": scored.model_weight,
         "stage": state.stage,
+        "segment": _segment(state, store),
         "outcome": state.outcome,
         "attributes": state.attributes,
         "consent": {
@@ -138,6 +139,15 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
             for trigger_id, (rule, action, at_s, expires_s) in state.decisions.items()
         ],
     }
+
+
+def _segment(state: LeadState, store: SnapshotStore) -> dict[str, str | None] | None:
+    """Return the id of a lead's segment, and what sets its leads apart."""
+    if state.segment is None:
+        return None
+    version = store.serving(SEGMENTS)
+    scorer = None if version is None else store.segments(version)
+    return {"id": state.segment, "name": None if scorer is None else scorer.name_of(state.segment)}
 
 
 def _lifetime_value(store: SnapshotStore) -> PredictsLifetimeValue | None:

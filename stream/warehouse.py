@@ -17,8 +17,8 @@ from schemas.base import Message
 from schemas.costs import Cost
 from schemas.dead_letters import DeadLetter
 from schemas.feedback import ActionResult
-from schemas.milestones import MILESTONES
-from schemas.scores import ScoreChanged
+from schemas.milestones import MILESTONES, SegmentSeen
+from schemas.scores import ScoreChanged, SegmentChanged
 from schemas.triggers import NurtureTriggered
 from stream.kafka.clients import new_reader, read_batches
 from stream.lead.outputs import Origin
@@ -65,6 +65,7 @@ def _kind(model: type[Message]) -> str:
 
 TABLES = (
     Table("lead_scores", topics.LEAD_SCORES, ScoreChanged),
+    Table("segment_changes", topics.LEAD_SCORES, SegmentChanged),
     Table("nurture_triggers", topics.NURTURE_TRIGGERS, NurtureTriggered),
     Table(
         "dead_letters",
@@ -77,7 +78,12 @@ TABLES = (
     Table(
         "nurture_feedback", topics.NURTURE_FEEDBACK, ActionResult, frozenset({"type", "context"})
     ),
-    *(Table(_kind(model), topics.TRAINING_EXAMPLES, model) for model in MILESTONES),
+    # What leads looked like is no row of columns; segment_changes has what it led to.
+    *(
+        Table(_kind(model), topics.TRAINING_EXAMPLES, model)
+        for model in MILESTONES
+        if model is not SegmentSeen
+    ),
 )
 TOPICS = tuple(dict.fromkeys(table.topic for table in TABLES))
 

@@ -216,6 +216,7 @@ class LearnWorker:
         since_s = self._clock()
         for record in records:
             self._learn(record)
+            await self._reports.fit()
             if self._clock() - since_s >= SLICE_S:
                 await asyncio.sleep(rest_s)
                 since_s = self._clock()

@@ -1,5 +1,6 @@
 """Reports as the learner keeps them: learned, served, checkpointed, told to Prometheus."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ from stream.lead.outputs import Output
 from stream.report_gauges import ReportGauges
 from stream.reports.catalogue import REPORTS
 from stream.reports.learner import MODEL, ReportLearner
+from stream.reports.report import Fits
 from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,13 @@ class LearnedReports:
             except ValueError as error:  # one milestone must not stop all that come after it
                 metrics.MILESTONES_REFUSED.labels(learner.name).inc()
                 log.warning("a milestone is passed over", report=learner.name, error=str(error))
+
+    async def fit(self) -> None:
+        """Fit what is due, beside the process's other work."""
+        for learner in self._learners:
+            report = learner.report
+            if isinstance(report, Fits) and report.is_fit_due:
+                await asyncio.to_thread(report.fit)
 
     def pass_over(self, offset: int) -> None:
         """Count a record as done that says nothing to reports."""

@@ -18,9 +18,11 @@ from stream.kafka.transport import Records
 from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.house import House
 from stream.lead.labels import tasks_of
+from stream.lead.learned_segments import MODEL as SEGMENTS
 from stream.lead.outputs import Output, encode_key
 from stream.lead.partition import Partition
 from stream.lead.records import Batch
+from stream.lead.segment_changes import KINDS as SEGMENT_KINDS
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.worth import MODEL as LIFETIME_VALUE
 from stream.models import SnapshotStore
@@ -75,7 +77,7 @@ class ScoreWorker:
             *tasks_of(house),
             *([NEXT_ACTION] if house.logs_decisions else []),
             *([UPLIFT] if house.holdout_share > 0.0 else []),
-            *([LIFETIME_VALUE] if house.logs_milestones else []),
+            *([LIFETIME_VALUE, SEGMENTS] if house.logs_milestones else []),
         )
         self._store = store
         self._producer = producer
@@ -265,6 +267,8 @@ class ScoreWorker:
             metrics.MACHINE_EVENTS.labels(kind, reason).inc(count)
         for output in batch.outputs:
             match output.topic:
+                case topics.LEAD_SCORES.name if output.label in SEGMENT_KINDS:
+                    metrics.SEGMENT_CHANGES.labels(output.label).inc()
                 case topics.LEAD_SCORES.name:
                     metrics.SCORE_CHANGES.labels(output.label).inc()
                 case topics.NURTURE_TRIGGERS.name:

@@ -20,6 +20,7 @@ from stream.bench.harness import (
     WORKER,
     BenchError,
     Program,
+    is_score,
     machine,
     prepared,
     running,
@@ -252,7 +253,7 @@ def _read(
     """Note when each score change could be read, until so many have come."""
     while len(seen) < count and not is_over.is_set():
         record = reader.poll(0.1)  # one by one: `consume` waits until many have come
-        if record is not None and record.error() is None and record.value():
+        if record is not None and record.error() is None and is_score(record.value()):
             seen.append((time.perf_counter(), record.value()))
 
 

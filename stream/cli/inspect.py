@@ -167,6 +167,9 @@ def explain(
     console.print(reasons, journey)
     console.print(f"points   {report['points']:g}  {report['points_by_rule']}", highlight=False)
     console.print(f"stage    {report['stage'] or 'none'}; outcome {report['outcome'] or 'open'}")
+    if report["segment"] is not None:
+        of = report["segment"]
+        console.print(f"segment  {of['id']}: {of['name'] or 'not known any more'}", highlight=False)
     for entry in report["discounted"]:
         console.print(
             f"ignored  {entry['count']} x {entry['kind']}: {entry['reason']}, "

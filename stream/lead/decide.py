@@ -9,6 +9,7 @@ from stream.lead import (
     discount,
     labels,
     lead_timers,
+    learned_segments,
     milestones,
     movement,
     occasions,
@@ -90,9 +91,7 @@ def decide_event(
     stage_before, stage_since_s, tier_before = state.stage, state.stage_at_s, state.tier
     note_facts(state, event, at_s)
     if not may(state, SCORING, house):
-        stop_profiling(state)
-        state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
-        return Decision("applied" if kind in NOTED_ALWAYS else "no_consent")
+        return _without_consent(state, kind, at_s, house)
     if kind in JUDGED or kind == "email_delivered":
         decision = _judge(state, event, at_s, now_s, scorer, house, beside, nurture)
         if decision.outcome != "applied":
@@ -123,6 +122,15 @@ def decide_event(
     if house.logs_milestones:
         before = (sessions, stage_before, stage_since_s, tier_before)
         decision.outputs += milestones.passed(state, event, at_s, before, house)
+    return decision
+
+
+def _without_consent(state: LeadState, kind: str, at_s: float, house: House) -> Decision:
+    stop_profiling(state)
+    state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
+    decision = Decision("applied" if kind in NOTED_ALWAYS else "no_consent")
+    if state.segment is not None or kind == "consent":
+        decision.outputs += learned_segments.leave(state, at_s, house)
     return decision
 
 
@@ -211,10 +219,11 @@ def decide_merge(
 ) -> Decision:
     """Join another history to a lead's, and score what they are together."""
     histories = [worth.history_of(one) for one in (state, other)]
+    decision = Decision("merged", learned_segments.leave(other, cause.at_s, house))
     merge_into(state, other, house)
-    decision = Decision("merged")
     if not may(state, SCORING, house):
         stop_profiling(state)
+        decision.outputs += learned_segments.leave(state, cause.at_s, house)
         return decision
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture)
     if house.logs_milestones:
@@ -268,6 +277,12 @@ def _score(
         state.model_version = scored.version
     if corrects and event is None:
         return  # a tier that was a scanner's did not fall
+    if house.logs_milestones and (
+        decision.outcome == "merged"
+        if event is None
+        else learned_segments.is_due(state, nurture.segments)
+    ):
+        decision.outputs += learned_segments.look(state, x, cause, house, nurture.segments)
     if state.outcome is None or house.catalogue.for_closed:
         for verdict in occasions.decide(
             state, event, timer, former, cause, scored, x, now_s, house, nurture

@@ -4,12 +4,11 @@ import hmac
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from schemas import topics
-from stream.lead.hashing import stable_id
-from stream.lead.outputs import Output, cloud_event, encode_key, rfc3339
+from stream.lead.hashing import address_hash, stable_id
+from stream.lead.outputs import Output, cloud_event, rfc3339
 from stream.lead.stored_form import encode_row
 
 ERASED_PREFIX = b"\x00erased/"
@@ -26,11 +25,13 @@ REMAINS: Mapping[str, str] = {
     topics.LEAD_EVENTS.name: "events, email addresses hashed",
     topics.LEAD_STATES.name: "keyed hashes of the erased addresses, so that old events do not "
     "bring the lead back; the state itself until Kafka compacts the partition",
-    topics.LEAD_SCORES.name: "scores sent",
+    topics.LEAD_SCORES.name: "scores and changes of segment sent",
     topics.NURTURE_TRIGGERS.name: "triggers sent",
-    topics.TRAINING_EXAMPLES.name: "scored vectors without the lead's id; attributes are in them",
+    topics.TRAINING_EXAMPLES.name: "scored vectors without the lead's id, those that segments are "
+    "learned by with its keyed hash; attributes are in them",
     topics.MODEL_SNAPSHOTS.name: "weights learned of many leads",
-    topics.MODEL_CHECKPOINTS.name: "weights learned of many leads",
+    topics.MODEL_CHECKPOINTS.name: "weights learned of many leads; the vector that segments were "
+    "learned by until the next checkpoint replaces it, and Kafka compacts the partition",
     topics.DEAD_LETTERS.name: "refused events, sealed",
     topics.DEAD_LETTER_REPLAYS.name: "where refused events stood that were sent again",
     topics.ERASURES.name: "this record",
@@ -83,7 +84,7 @@ class Erasures:
 
     def hash_of(self, address: str) -> str:
         """Return an address's keyed hash."""
-        return blake2b(encode_key(address), digest_size=16, key=self._key).hexdigest()
+        return address_hash(address, self._key)
 
     def get(self, address: str) -> Erased | None:
         """Return when an address was erased, if it was."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stream.lead import learned_segments
 from stream.lead.erasure import Erased, lead_erased
 from stream.lead.forwarding import Fold, pass_on, send, settles_here
 from stream.lead.hashing import stable_id
@@ -58,8 +59,6 @@ class Forgetting:
         if state is not None:
             aliases += state.aliases
             erased = Erased(max(erased.at_s, state.last_at_s), at_s)
-            if fold.in_use.house.logs_milestones:
-                fold.batch.outputs += of_erasure(state, at_s, fold.in_use.house)
         lead_hash = self._forget(address, erased)
         told = self._tell(address, aliases, event["event_id"], erased)
         if state is not None or path or address == strongest:
@@ -108,8 +107,11 @@ class Forgetting:
         fold.batch.events[event["type"], "erased"] += 1
 
     def _forget(self, address: str, erased: Erased) -> str:
-        fold = self._fold
-        fold.leads.pop(address, None)
+        fold, house = self._fold, self._fold.in_use.house
+        state = fold.leads.pop(address, None)
+        if state is not None and house.logs_milestones:
+            fold.batch.outputs += of_erasure(state, erased.asked_s, house)
+            fold.batch.outputs += learned_segments.leave(state, erased.asked_s, house)
         fold.batch.touched[address] = None
         fold.batch.erased[hashed := fold.erased.add(address, erased)] = None
         return hashed

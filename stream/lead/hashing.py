@@ -25,6 +25,12 @@ def email_hash(email: str, key: bytes) -> str:
     return hmac.new(key, address, sha256).hexdigest()[:32]
 
 
+def address_hash(address: str, key: bytes) -> str:
+    """Return the keyed hash (BLAKE2b, 32 hexadecimal digits) that an address is remembered by."""
+    encoded = address.encode("utf-8", "surrogatepass")
+    return blake2b(encoded, digest_size=16, key=key).hexdigest()
+
+
 def unit_interval(*parts: str | int) -> float:
     """Return a number in [0, 1) that depends on nothing but the parts: seeded by position."""
     digest = blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8)

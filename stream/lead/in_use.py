@@ -7,8 +7,10 @@ from online_models.protocols import Scorer
 from stream.lead.enrolment import TASK as UPLIFT
 from stream.lead.house import House
 from stream.lead.labels import MODEL, tasks_of
+from stream.lead.learned_segments import MODEL as SEGMENTS
 from stream.lead.progress import Progress
 from stream.lead.records import Models
+from stream.lead.segment_changes import SegmentsInUse
 from stream.lead.state import LeadState
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.triggers import Chooser, Nurture
@@ -55,6 +57,11 @@ class InUse:
         if of_value is not None and self.house.logs_milestones:
             value = self._models.lifetime_value(of_value)
             self.nurture = self.nurture._replace(lifetime_value=value)
+        of_segments = self._progress.versions.get(SEGMENTS)
+        if of_segments is not None and self.house.logs_milestones:
+            scorer = self._models.segments(of_segments)
+            in_use = None if scorer is None else SegmentsInUse(of_segments, scorer)
+            self.nurture = self.nurture._replace(segments=in_use)
 
     def _chooser(self) -> Chooser | None:
         version = self._progress.versions.get(NEXT_ACTION)

@@ -119,7 +119,7 @@ def ended(
         "entered_at": rfc3339(state.first_at_s),
         "source": kept.source or UNKNOWN,
         "tier": tier,
-        "segment": None,
+        "segment": state.segment,
         "is_holdout": is_holdout(state.lead_id, house) if house.holdout_share else None,
         "value_minor": None if currency is None else event.get("value_minor"),
         "currency": currency,

@@ -88,7 +88,7 @@ def epoch_s(timestamp: str) -> float:
 
 
 def cloud_event(
-    topic: topics.Topic, lead_id: str, ce_id: str, value: dict[str, Any], label: str
+    topic: topics.Topic, lead_id: str, ce_id: str, value: dict[str, Any], label: str = ""
 ) -> Output:
     """Return an output as a CloudEvent 1.0 in Kafka's binary mode."""
     return Output(

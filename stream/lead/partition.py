@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from stream.lead import decide, lead_timers, refusals
+from stream.lead import decide, lead_timers, learned_segments, refusals
 from stream.lead.budgets import Budgets
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
@@ -297,6 +297,7 @@ class Partition:
         elif lead_timers.is_forgotten(state, self.now_s, self.in_use.house):
             self.leads.pop(state.lead_id)
             self.batch.touched[state.lead_id] = None
+            self.batch.outputs += learned_segments.leave(state, self.now_s, self.in_use.house)
             self.batch.events["timer", "forgotten"] += 1
             return
         else:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
+from online_models.segment_scorer import SegmentScorer
 from online_models.served_lifetime_value import PredictsLifetimeValue
 from online_models.uplift_effect import PredictsUplift
 from stream.lead.decide import Decision
@@ -45,6 +46,10 @@ class Models(Protocol):
 
     def lifetime_value(self, version: str) -> PredictsLifetimeValue | None:
         """Return a version of what predicts lifetime value, or None if it is not to be had."""
+        ...
+
+    def segments(self, version: str) -> SegmentScorer | None:
+        """Return a version of what assigns leads to segments, or None if it is not to be had."""
         ...
 
 

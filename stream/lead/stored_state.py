@@ -98,6 +98,7 @@ class StoredState(TypedDict):
     attributes: NotRequired[dict[str, bool | float | str]]
     stage: NotRequired[str | None]
     stage_at_s: NotRequired[AtS]
+    segment: NotRequired[Address | None]
     consent: NotRequired[dict[str, tuple[bool, AtS]]]
     profile_at_s: NotRequired[AtS]
     ledger: NotRequired[dict[str, tuple[Points, AtS]]]

@@ -24,6 +24,7 @@ from stream.lead.open_transition import OpenTransition
 from stream.lead.outputs import Output, cloud_event, rfc3339
 from stream.lead.policy_features import policy_features
 from stream.lead.scoring import Scored, reasons_of
+from stream.lead.segment_changes import SegmentsInUse
 from stream.lead.state import MAX_DECISIONS, LeadState
 from stream.lead.tiers import RANK
 
@@ -54,7 +55,8 @@ class Nurture(NamedTuple):
     """What decides on triggers: the policy that serves, if one does, and what may still be spent.
 
     ``shadow`` is asked what it would do, and that is written down. ``uplift`` tells whom nurturing
-    would drive away, ``lifetime_value`` what leads and customers are worth, where that is learned.
+    would drive away, ``lifetime_value`` what leads and customers are worth, ``segments`` what leads
+    are alike, where that is learned.
     """
 
     budgets: Budgets
@@ -62,6 +64,7 @@ class Nurture(NamedTuple):
     shadow: Chooser | None = None
     uplift: PredictsUplift | None = None
     lifetime_value: PredictsLifetimeValue | None = None
+    segments: SegmentsInUse | None = None
 
 
 class Verdict(NamedTuple):

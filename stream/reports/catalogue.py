@@ -10,6 +10,7 @@ from stream.reports.journey import JourneyReport
 from stream.reports.kpis import KpisReport
 from stream.reports.lifetime_value import LifetimeValueReport
 from stream.reports.report import Report
+from stream.reports.segments import SegmentsReport
 
 KINDS: tuple[type[Report], ...] = (
     AttributionReport,
@@ -18,6 +19,7 @@ KINDS: tuple[type[Report], ...] = (
     KpisReport,
     CohortsReport,
     JourneyReport,
+    SegmentsReport,
 )
 REPORTS: Mapping[str, type[Report]] = MappingProxyType({kind.name: kind for kind in KINDS})
 """By the name that commands know them by."""

@@ -121,6 +121,7 @@ class KpisReport:
             is_holdout=journey.is_holdout,
             value_minor=(journey.value_minor or 0) if in_house else 0,
             campaign=journey.touches[0].campaign if journey.touches else None,
+            segment=journey.segment,
         )
 
     def _period(self, first: int, last: int) -> dict[str, Any]:
@@ -146,6 +147,9 @@ class KpisReport:
             "tiers": {
                 name: {**one._asdict(), "response": kpis.response(first, last, name)._asdict()}
                 for name, one in tiers.items()
+            },
+            "segments": {
+                name: one._asdict() for name, one in kpis.conversion_by_segment(first, last).items()
             },
             "arms": {name: one._asdict() for name, one in arms.items()},
             "effect": effect._asdict() if effect else None,

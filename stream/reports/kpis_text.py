@@ -7,6 +7,7 @@ from stream.reports.report import Bars, Table, View, money, percent
 
 Told = Mapping[str, Any]
 MONTH = "30"
+_CONVERSION = ("journeys", "deals", "conversion", "95 %")
 MOST_ROWS = 20
 """Channels or campaigns that are shown; figures hold all of them."""
 
@@ -30,7 +31,7 @@ def view_of(figures: Told) -> View:
         *_effect(longest["now"], list(figures["periods"])[-1]),
         *costs,
     ]
-    tables = [_overview(figures), *_by_source(now), *_by_tier(now)]
+    tables = [_overview(figures), *_by_source(now), *_by_tier(now), *_by_segment(now)]
     tables += _by_arm(figures) + _by_spend(now, figures["currency"])
     return View(sentences, tables)
 
@@ -205,33 +206,29 @@ def _by_tier(now: Told) -> list[Table]:
     rows = [
         [
             name,
-            f"{one['journeys']:,}",
-            f"{one['deals']:,}",
-            percent(one["ratio"]),
-            _interval(one),
+            *_conversion(one),
             _minutes(one["response"]["median_minutes"]),
             _minutes(one["response"]["p90_minutes"]),
         ]
         for name, one in now["tiers"].items()
     ]
-    heads = ["tier", "journeys", "deals", "conversion", "95 %", "answered in", "90 % in"]
+    heads = ["tier", *_CONVERSION, "answered in", "90 % in"]
     return [Table("30 days by the last tier before the end", heads, rows)] if rows else []
+
+
+def _by_segment(now: Told) -> list[Table]:
+    rows = [[name, *_conversion(one)] for name, one in now["segments"].items()]
+    title = "30 days by the segment at the end (named by `leadstream report segments`)"
+    return [Table(title, ["segment", *_CONVERSION], rows)] if rows else []
 
 
 def _by_arm(figures: Told) -> list[Table]:
     rows = [
-        [
-            days,
-            name,
-            f"{one['journeys']:,}",
-            f"{one['deals']:,}",
-            percent(one["ratio"]),
-            _interval(one),
-        ]
+        [days, name, *_conversion(one)]
         for days, period in figures["periods"].items()
         for name, one in period["now"]["arms"].items()
     ]
-    heads = ["days", "leads", "journeys", "deals", "conversion", "95 %"]
+    heads = ["days", "leads", *_CONVERSION]
     return [Table("Nurtured leads and the holdout", heads, rows)] if rows else []
 
 
@@ -263,6 +260,10 @@ def _returns(by: str, returns: Told, currency: str) -> list[Table]:
 def _ranked(now: Told) -> list[str]:
     sources = now["sources"]
     return sorted(sources, key=lambda name: (-sources[name]["deals"], -sources[name]["leads"]))
+
+
+def _conversion(one: Told) -> list[str]:
+    return [f"{one['journeys']:,}", f"{one['deals']:,}", percent(one["ratio"]), _interval(one)]
 
 
 def _interval(one: Told) -> str:

@@ -9,11 +9,8 @@ from stream.lead.learner import record
 from stream.lead.outputs import Output
 from stream.lead.versions import version_of
 from stream.reports.catalogue import REPORTS
-from stream.reports.lifetime_value import LifetimeValueReport
-from stream.reports.report import Report, Terms
+from stream.reports.report import Report, Serves, Terms
 
-KIND = "bg_nbd"
-"""What lifetime value is learned by, by the name that its versions go by."""
 MODEL = "report"
 """What checkpoints of reports are called; the report's name is their kind."""
 
@@ -70,17 +67,16 @@ class ReportLearner:
 
     @property
     def version(self) -> str:
-        """Name what has been learned so far."""
-        return version_of(KIND, self._version_offset)
+        """Name what a report that serves has learned so far."""
+        kind = self.report.kind if isinstance(self.report, Serves) else self.name
+        return version_of(kind, self._version_offset)
 
     def served(self) -> dict[str, Any] | None:
         """Return what scorers need of a report that serves.
 
         None of another one, and while it knows too little.
         """
-        if not isinstance(self.report, LifetimeValueReport):
-            return None
-        return self.report.snapshot()
+        return self.report.snapshot() if isinstance(self.report, Serves) else None
 
     def snapshot(self, state: dict[str, Any]) -> Output:
         """Return the record that publishes this version; ``state`` is what ``served`` returned."""

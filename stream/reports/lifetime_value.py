@@ -38,6 +38,7 @@ class LifetimeValueReport:
     """
 
     name: ClassVar[str] = "lifetime_value"
+    kind: ClassVar[str] = "bg_nbd"
 
     def __init__(self, terms: Terms) -> None:
         self.model = LifetimeValueModel()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 from online_models.formats import ModelFormatError
 from schemas.milestones import Milestone
@@ -52,7 +52,7 @@ class Terms(NamedTuple):
 
 
 class Report(Protocol):
-    """One report. Its memory is bounded, and it keeps nothing of single leads."""
+    """One report. Its memory is bounded, and of single leads it keeps what erasure takes out."""
 
     name: ClassVar[str]
 
@@ -99,6 +99,35 @@ class Report(Protocol):
         ModelFormatError
             If the checkpoint does not fit this release.
         """
+        ...
+
+
+@runtime_checkable
+class Serves(Protocol):
+    """A report that scorers go by; its versions are named after ``kind``."""
+
+    kind: ClassVar[str]
+
+    def snapshot(self) -> dict[str, Any] | None:
+        """Return what serving needs; None while too little is known."""
+        ...
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """A report with a model that is fitted now and then, which takes up to seconds.
+
+    Who has no time for it calls ``fit`` elsewhere once it is due; else the next milestone does,
+    with the same result.
+    """
+
+    @property
+    def is_fit_due(self) -> bool:
+        """Whether a fit is due."""
+        ...
+
+    def fit(self) -> None:
+        """Fit, if that is due."""
         ...
 
 

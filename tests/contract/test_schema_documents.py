@@ -79,6 +79,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "score_changed": DECIDED
     | {"previous_score": None, "previous_tier": None, "points": 40, "model_weight": 0}
     | {"p_convert": 0.11, "p_low": 0.08, "p_high": 0.15, "model": "m", "model_version": "12"},
+    "segment_changed": {"lead_id": "lead-7", "kind": "learned", "cause_event_id": "e1"}
+    | {"segment": "s2", "previous_segment": None, "name": "many docs pages"}
+    | {"model_version": "latent_classes-12", "occurred_at": AT},
     "nurture_triggered": DECIDED
     | {"trigger_id": "t1", "rule": "tier_rose", "expires_at": AT, "is_holdout": False}
     | {"policy": "rules", "policy_version": "1", "action": "call", "action_probability": 0.9}
@@ -103,6 +106,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "customer_active": {"won_at": AT, "month": 3, "source": "email", "occurred_at": AT},
     "lead_answered": {"response_s": 3_600.0, "tier": "warm", "occurred_at": AT},
     "satisfaction_told": {"score": 8.0, "scale_max": 10.0, "occurred_at": AT},
+    "segment_seen": {"lead_hash": "5d41402abc4b2a76b9719d911017c592", "occurred_at": AT}
+    | {"x": {"count:page_view": 2.3}, "previous_segment": "s1", "segment": "s2"},
     "inflow_counted": {"minute": 29_500_000, "counts": {"page_view": 12}, "occurred_at": AT}
     | {"is_live": True},
     "model_snapshot": VERSION

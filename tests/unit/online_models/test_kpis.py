@@ -124,8 +124,8 @@ def test_a_checkpoint_goes_on_to_the_bit():
 @pytest.mark.parametrize(
     "change",
     [
-        put("schema", 1),
-        put("schema", 3),
+        put("schema", 2),
+        put("schema", 4),
         put("library", "another"),
         put("tables", None),
         put("tables/more", {}),

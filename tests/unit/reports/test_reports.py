@@ -1,5 +1,6 @@
 """What every report does: learns each milestone once, goes on after a restart, speaks to people."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -19,6 +20,7 @@ from schemas.milestones import (
     PurchaseHistory,
     PurchasesChanged,
     SatisfactionTold,
+    SegmentSeen,
     StageLeft,
     Touch,
 )
@@ -49,12 +51,19 @@ def milestones(seed: int = 1, days: int = DAYS) -> list[Milestone]:
             StageLeft(stage="new", next_stage="mql", stayed_s=172_800.0, occurred_at=moved),
             StageLeft(stage="mql", result=result, stayed_s=604_800.0, occurred_at=ended),
             LeadAnswered(response_s=random.uniform(60, 9_000), tier="hot", occurred_at=moved),
+            SegmentSeen(
+                lead_hash=f"{number:032x}",
+                x=_looks(random),
+                segment=None if number < 150 else "s1",
+                occurred_at=moved,
+            ),
             SatisfactionTold(score=float(number % 11), scale_max=10.0, occurred_at=moved),
             JourneyEnded(
                 result=result,
                 entered_at=entered,
                 source=source,
                 tier="warm",
+                segment=None if number % 3 else "s1",
                 is_holdout=random.random() < 0.2,
                 value_minor=100_000 if is_won else None,
                 currency="EUR" if is_won else None,
@@ -68,6 +77,13 @@ def milestones(seed: int = 1, days: int = DAYS) -> list[Milestone]:
         if is_won:
             found += _purchases(random, ended, source, days)
     return sorted(found, key=lambda one: one.occurred_at)
+
+
+def _looks(random: Random) -> dict[str, float | str]:
+    pages = random.choice((("blog", "webinars"), ("pricing", "docs")))
+    views = [random.choice(pages) for _ in range(8)]
+    x: dict[str, float | str] = {"count:page_view": math.log1p(8.0)}
+    return x | {f"count:page_view:{page}": math.log1p(views.count(page)) for page in pages}
 
 
 def _minutes(days: int) -> Iterator[InflowCounted]:
