@@ -104,6 +104,16 @@ class OfflineStream:
                 self._settle(output, waiting, scored)
         return scored
 
+    def serve(self, model: str, version: str, snapshot: Output) -> None:
+        """Let a version of a model serve in place of the former, as the log would say it."""
+        versions = self.partition.progress.versions
+        former = versions.get(model)
+        self.store.put(snapshot.key.decode(), snapshot.value)
+        versions[model] = version
+        self.partition.in_use.follow()
+        if former is not None:
+            self.store.put(f"{model}/{former}", None)
+
     def _settle(
         self,
         output: Output,
@@ -148,14 +158,9 @@ class OfflineStream:
 
     def _publish(self) -> None:
         """Let the champion's newest version serve, as the log would say it."""
-        versions = self.partition.progress.versions
-        former, learner = versions.get(P_CONVERT), self.champion.learner
-        record = learner.snapshot()
-        self.store.put(record.key.decode(), record.value)
-        versions[P_CONVERT] = learner.version
+        learner = self.champion.learner
+        self.serve(P_CONVERT, learner.version, learner.snapshot())
         self.champion.scorer = self.store.scorer(P_CONVERT, learner.version)
-        if former is not None:
-            self.store.put(f"{P_CONVERT}/{former}", None)
 
     def _append(self, output: Output) -> None:
         entry = LogEntry(

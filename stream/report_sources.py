@@ -3,16 +3,19 @@
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 from schemas import topics
-from schemas.milestones import Milestone
+from schemas.milestones import Milestone, SegmentSeen
 from stream.event_files import topic_of
 from stream.kafka.clients import read_batches, read_latest
 from stream.lead.learner import decoded, decoded_checkpoint
+from stream.models import SEGMENTS
 from stream.offline import OfflineStream
 from stream.reports.learner import MODEL, ReportLearner
 from stream.reports.report import Report, day_of
 from stream.reports.spend import Spend, TakesSpend
+from stream.scored_rows import Watch
 from stream.settings import Settings
 from stream.stored_states import partitions_of
 
@@ -47,29 +50,66 @@ def report_from_log(
 
     That is the newest milestone's, counted from 1970-01-01; None where there is none.
     """
-    learner = ReportLearner(name, settings.report_terms())
-    house = settings.house()
-    email_key = settings.email_key.get_secret_value().encode()
-
-    newest: int | None = None
-    spend = Spend()
-
-    def note(milestone: Milestone) -> None:
-        nonlocal newest
-        day = day_of(milestone.occurred_at)
-        newest = day if newest is None else max(newest, day)
-        with suppress(ValueError):
-            learner.learn(milestone, learner.next_offset)
-
-    stream = OfflineStream(house, email_key, time.time(), note=note, reader=settings.text_reader())
+    spend, log = Spend(), ReportedLog(settings, name)
     for line in lines:
         topic = topic_of(line)
         if topic == topics.COSTS.name:
             spend.add(line)
-        stream.feed(topic, line)
-    if isinstance(learner.report, TakesSpend):
-        learner.report.take_spend(spend)
-    return learner.report, newest
+        log.stream.feed(topic, line)
+    if isinstance(log.report, TakesSpend):
+        log.report.take_spend(spend)
+    return log.report, log.newest
+
+
+class ReportedLog:
+    """A report that learns while a log is folded; segments are learned and serve meanwhile.
+
+    Parameters
+    ----------
+    name
+        Of the report.
+    watch
+        Is shown each score as it is made.
+
+    Attributes
+    ----------
+    stream
+        Takes in the log's events.
+    newest
+        The newest milestone's day, counted from 1970-01-01; None before the first.
+    """
+
+    def __init__(self, settings: Settings, name: str, watch: Watch | None = None) -> None:
+        terms = settings.report_terms()
+        self._learners = {of: ReportLearner(of, terms) for of in (name, SEGMENTS)}
+        self._name = name
+        self._served: dict[str, Any] | None = None
+        self.newest: int | None = None
+        email_key = settings.email_key.get_secret_value().encode()
+        self.stream = OfflineStream(
+            settings.house(),
+            email_key,
+            time.time(),
+            watch=watch,
+            note=self._note,
+            reader=settings.text_reader(),
+        )
+
+    @property
+    def report(self) -> Report:
+        """What has been learned so far."""
+        return self._learners[self._name].report
+
+    def _note(self, milestone: Milestone) -> None:
+        day = day_of(milestone.occurred_at)
+        self.newest = day if self.newest is None else max(self.newest, day)
+        for learner in self._learners.values():
+            with suppress(ValueError):
+                learner.learn(milestone, learner.next_offset)
+        segments = self._learners[SEGMENTS]
+        if isinstance(milestone, SegmentSeen) and (state := segments.served()) != self._served:
+            self._served = state
+            self.stream.serve(segments.name, segments.version, segments.snapshot(state or {}))
 
 
 async def spend_from_kafka(settings: Settings) -> Spend:

@@ -26,6 +26,12 @@ from stream.lead.house import (
 from stream.lead.labels import MODEL, TASKS
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
 from stream.lead.purchases import product_task
+from stream.lead.rule_segments import (
+    LEARNED_ID,
+    RuleSegments,
+    SegmentsFileError,
+    parse_rule_segments,
+)
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 from stream.lead.text_reading import ReadsTexts
 from stream.reports.report import Terms
@@ -433,6 +439,11 @@ class Settings(BaseSettings):
         description="TOML file with what can be done with leads and what governs it; it takes the "
         "place of the settings of actions, cooldowns and email actions.",
     )
+    segments_file: Path | None = Field(
+        None,
+        description="TOML file with segments that the house defines by rules; without one there "
+        "are none but those that are learned.",
+    )
     cooldown_high_intent_s: Seconds = Field(
         3_600.0, description="Least seconds between two high_intent triggers of a lead."
     )
@@ -586,6 +597,25 @@ class Settings(BaseSettings):
             ) from None
         return parse_catalogue(text, str(self.actions_file))
 
+    def rule_segments(self) -> RuleSegments:
+        """Return the segments that the house defines by rules.
+
+        Raises
+        ------
+        stream.lead.rule_segments.SegmentsFileError
+            If the file is missing or faulty.
+        """
+        if self.segments_file is None:
+            return RuleSegments()
+        try:
+            text = self.segments_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SegmentsFileError(
+                f"{self.segments_file}: cannot be read ({error}); set LEADSTREAM_SEGMENTS_FILE to "
+                "a TOML file in UTF-8, or unset it for none"
+            ) from None
+        return parse_rule_segments(text, str(self.segments_file))
+
     def house(self) -> House:
         """Return the rules of the house that decisions go by.
 
@@ -593,6 +623,10 @@ class Settings(BaseSettings):
         ------
         stream.lead.point_rules.RulesFileError
             If the rules file is missing or faulty, or goes by an attribute that is excluded.
+        stream.lead.actions.ActionsFileError
+            If the actions file is missing or faulty, or names segments that there are not.
+        stream.lead.rule_segments.SegmentsFileError
+            If the segments file is missing or faulty.
         """
         points, excluded = self.point_rules(), _attributes(self.excluded_attributes)
         for rule in rules_that_see(points, excluded):
@@ -600,6 +634,15 @@ class Settings(BaseSettings):
                 f"{self.rules_file}: rule {rule.name!r} goes by an attribute that "
                 "LEADSTREAM_EXCLUDED_ATTRIBUTES keeps out of scores; take out the rule or the "
                 "attribute"
+            )
+        catalogue, segments = self.catalogue(), self.rule_segments()
+        for name in sorted(catalogue.segments - segments.names):
+            if LEARNED_ID.fullmatch(name):
+                continue
+            raise ActionsFileError(
+                f"{self.actions_file}: an action is for the segment {name!r}, which is neither one "
+                "of LEADSTREAM_SEGMENTS_FILE nor the id of a learned one (s1, s2, …); add it there "
+                "or rename it here"
             )
         return House(
             points=points,
@@ -621,7 +664,8 @@ class Settings(BaseSettings):
             late_grace_s=self.late_grace_s,
             duplicate_window_s=self.duplicate_window_s,
             absence_s=self.absence_s,
-            catalogue=self.catalogue(),
+            catalogue=catalogue,
+            segments=segments,
             policy_mode=self.policy_mode,
             holdout_share=self.holdout_share,
             retest_share=self.exploration_ratio,

@@ -104,6 +104,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "model_weight": scored.model_weight,
         "stage": state.stage,
         "segment": _segment(state, store),
+        "rule_segments": state.rule_segments,
         "outcome": state.outcome,
         "attributes": state.attributes,
         "consent": {

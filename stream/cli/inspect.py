@@ -170,6 +170,8 @@ def explain(
     if report["segment"] is not None:
         of = report["segment"]
         console.print(f"segment  {of['id']}: {of['name'] or 'not known any more'}", highlight=False)
+    if report["rule_segments"]:
+        console.print(f"in       {', '.join(report['rule_segments'])}", highlight=False)
     for entry in report["discounted"]:
         console.print(
             f"ignored  {entry['count']} x {entry['kind']}: {entry['reason']}, "

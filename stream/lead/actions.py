@@ -151,6 +151,13 @@ class Catalogue(BaseModel):
         return self.governance.budget is not None or any(a.budget for a in self.action)
 
     @cached_property
+    def segments(self) -> frozenset[str]:
+        """The segments that actions are for, or not for."""
+        eligible = [action.eligible for action in self.action]
+        named = [*(e.segments for e in eligible), *(e.not_segments for e in eligible)]
+        return frozenset(name for names in named for name in names or ())
+
+    @cached_property
     def for_closed(self) -> bool:
         """Whether anything is done with leads that were won or lost."""
         return any(set(a.eligible.outcomes) != {"open"} for a in self.action)

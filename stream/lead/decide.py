@@ -15,6 +15,7 @@ from stream.lead import (
     occasions,
     points,
     score_changes,
+    segment_membership,
     staging,
     teaching,
     transitions,
@@ -38,6 +39,8 @@ from stream.lead.triggers import Cause, Nurture, Verdict
 
 NO_BUDGETS = Nurture(Budgets())
 
+SEGMENTS = "segments"
+"""What a timer is called that time alone changes segments by."""
 SETTLED = frozenset({"outcome", "erasure"})
 
 
@@ -91,7 +94,7 @@ def decide_event(
     stage_before, stage_since_s, tier_before = state.stage, state.stage_at_s, state.tier
     note_facts(state, event, at_s)
     if not may(state, SCORING, house):
-        return _without_consent(state, kind, at_s, house)
+        return _without_consent(state, event, at_s, house)
     if kind in JUDGED or kind == "email_delivered":
         decision = _judge(state, event, at_s, now_s, scorer, house, beside, nurture)
         if decision.outcome != "applied":
@@ -125,11 +128,14 @@ def decide_event(
     return decision
 
 
-def _without_consent(state: LeadState, kind: str, at_s: float, house: House) -> Decision:
+def _without_consent(
+    state: LeadState, event: Mapping[str, Any], at_s: float, house: House
+) -> Decision:
     stop_profiling(state)
     state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
-    decision = Decision("applied" if kind in NOTED_ALWAYS else "no_consent")
-    if state.segment is not None or kind == "consent":
+    decision = Decision("applied" if event["type"] in NOTED_ALWAYS else "no_consent")
+    if state.segment is not None or state.rule_segments or event["type"] == "consent":
+        decision.outputs += segment_membership.leave(state, Cause(event["event_id"], at_s))
         decision.outputs += learned_segments.leave(state, at_s, house)
     return decision
 
@@ -202,6 +208,10 @@ def decide_timers(
             state, cause, at_s, now_s, scorer, house, decision, None, beside, nurture,
             timer=None if timer == lead_timers.LEFT else timer,
         )  # fmt: skip
+    if state.segments_due_s is not None and state.segments_due_s <= now_s:
+        due_s = state.segments_due_s
+        cause = Cause(stable_id("timer", SEGMENTS, rfc3339(due_s)), due_s)
+        decision.outputs += segment_membership.follow(state, cause, now_s, house)
     if house.logs_milestones:
         decision.outputs += milestones.by_time(state, now_s, before, house)
     return decision
@@ -223,6 +233,7 @@ def decide_merge(
     merge_into(state, other, house)
     if not may(state, SCORING, house):
         stop_profiling(state)
+        decision.outputs += segment_membership.leave(state, cause)
         decision.outputs += learned_segments.leave(state, cause.at_s, house)
         return decision
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture)
@@ -275,6 +286,8 @@ def _score(
         decision.outputs.append(output)
         state.score, state.p_convert = scored.score, scored.p_convert
         state.model_version = scored.version
+    if house.segments.segment or state.rule_segments:
+        decision.outputs += segment_membership.follow(state, cause, now_s, house)
     if corrects and event is None:
         return  # a tier that was a scanner's did not fall
     if house.logs_milestones and (

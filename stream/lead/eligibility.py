@@ -65,19 +65,19 @@ class LeadTests(BaseModel):
         )
 
 
-class Eligibility(LeadTests):
-    """Which leads an action is for.
+class Standing(LeadTests):
+    """How a lead must stand.
 
     Parameters
     ----------
     stages, not_stages
-        Stages that it is for, and that it is not for; a lead without a stage is in none.
+        Stages that it must be in, and must not be in; a lead without a stage is in none.
     owns_one_of, owns_none_of
         Products that the lead has bought: for up-sell, cross-sell. A state keeps the first
         ``stream.lead.purchases.MAX_PRODUCTS`` that a lead bought.
     outcomes
         ``open`` leads, and those that have been ``won`` or ``lost``. What is not among them is
-        closed for the action: governance tells that, so ``holds`` leaves it out.
+        closed: ``has_outcome`` tells that, and ``holds`` leaves it out.
     """
 
     stages: Names | None = None
@@ -97,14 +97,14 @@ class Eligibility(LeadTests):
         return (state.outcome or "open") in self.outcomes
 
     def holds(self, state: "LeadState", score: float, tier: str | None) -> bool:
-        """Tell whether an action is for a lead.
+        """Tell whether a lead stands so.
 
         Examples
         --------
         >>> from stream.lead.state import LeadState
         >>> state = LeadState.new("L", 0.0)
         >>> state.stage = "Customer"
-        >>> test = Eligibility.model_validate({"stages": ["customer"], "min_score": 50.0})
+        >>> test = Standing.model_validate({"stages": ["customer"], "min_score": 50.0})
         >>> test.holds(state, 60.0, "warm"), test.holds(state, 40.0, "cold")
         (True, False)
         """
@@ -123,3 +123,27 @@ class Eligibility(LeadTests):
             if owns_none_of is not None and not owned.isdisjoint(owns_none_of):
                 return False
         return self.hold(score, tier, state.attributes)
+
+
+class Eligibility(Standing):
+    """Which leads an action is for.
+
+    Parameters
+    ----------
+    segments, not_segments
+        Segments that it is for, and that it is not for: the house's own by their names, learned
+        ones by their ids.
+    """
+
+    segments: Names | None = None
+    not_segments: Names | None = None
+
+    def holds(self, state: "LeadState", score: float, tier: str | None) -> bool:
+        """Tell whether an action is for a lead."""
+        if self.segments is not None or self.not_segments is not None:
+            present = {*state.rule_segments, state.segment}
+            if self.segments is not None and present.isdisjoint(self.segments):
+                return False
+            if self.not_segments is not None and not present.isdisjoint(self.not_segments):
+                return False
+        return super().holds(state, score, tier)

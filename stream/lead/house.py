@@ -8,6 +8,7 @@ from typing import Literal
 from stream.lead import limits
 from stream.lead.actions import Catalogue, default_catalogue
 from stream.lead.point_rules import PointRules
+from stream.lead.rule_segments import RuleSegments
 from stream.lead.sealing import DEVELOPMENT_KEY, Sealer
 
 DAY_S = limits.DAY_S
@@ -81,6 +82,8 @@ class House:
         Silence after which the absence rule fires.
     catalogue
         What can be done with leads, and what governs it.
+    segments
+        Those that the house defines by rules.
     policy_mode
         ``serve``: the policy in use chooses. ``shadow``: rules choose, and its choice is written
         beside theirs. ``learn``: rules choose.
@@ -144,6 +147,7 @@ class House:
     duplicate_window_s: float = DAY_S
     absence_s: float = 7 * DAY_S
     catalogue: Catalogue = field(default_factory=default_catalogue)
+    segments: RuleSegments = field(default_factory=RuleSegments)
     policy_mode: PolicyMode = "serve"
     holdout_share: float = 0.0
     retest_share: float = 0.0

@@ -45,6 +45,8 @@ def next_due_s(state: LeadState, house: House) -> float:
         times.append(state.absence_due_s)
     if state.stage_due_s is not None:
         times.append(state.stage_due_s)
+    if state.segments_due_s is not None:
+        times.append(state.segments_due_s)
     kept = state.milestones
     if kept is not None:
         if kept.enters_s is not None:
@@ -64,6 +66,7 @@ def drop_timers(state: LeadState, now_s: float) -> None:
     """Let go of what waits for a time that cannot be dealt with."""
     triggers.close_expired(state, now_s)
     state.absence_due_s, state.stage_due_s, state.transitions = None, None, []
+    state.segments_due_s = None
     teaching.drop_vectors(state)
 
 

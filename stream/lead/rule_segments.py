@@ -1,13 +1,14 @@
 """Segments that a house names by rules: which leads belong to them now, read from one TOML file."""
 
 import math
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from stream.lead.eligibility import Eligibility, Status
+from stream.lead.eligibility import Standing, Status
 from stream.lead.kind_sequences import Kinds, KindSequence, KindSequences
 from stream.lead.limits import Window
 from stream.lead.toml_files import STRICT, TomlFileError, read_toml, refuse_same_names
@@ -16,13 +17,14 @@ if TYPE_CHECKING:  # a state knows the house, and the house knows this
     from stream.lead.state import LeadState
 
 MAX_SEGMENTS = 64
+LEARNED_ID = re.compile("s[0-9]+")
 
 
 class SegmentsFileError(TomlFileError):
     """The segments file cannot be used; the message says line, field and remedy."""
 
 
-class Who(Eligibility):
+class Who(Standing):
     """Which leads a segment is for; unlike those of an action, of any outcome if none is named."""
 
     outcomes: Annotated[tuple[Status, ...], Field(min_length=1, strict=False)] = (
@@ -86,6 +88,13 @@ class RuleSegment(BaseModel):
     silent_for_s: Window | None = None
     active_within_s: Window | None = None
 
+    @field_validator("name")
+    @classmethod
+    def _is_no_learned_id(cls, name: str) -> str:
+        if LEARNED_ID.fullmatch(name):
+            raise ValueError("s and a number is what learned segments are called; rename it")
+        return name
+
     @model_validator(mode="after")
     def _can_hold(self) -> "RuleSegment":
         if not self.model_fields_set - {"name"}:
@@ -119,6 +128,11 @@ class RuleSegments(BaseModel):
     def _has_names_of_their_own(self) -> "RuleSegments":
         refuse_same_names("segments", (segment.name for segment in self.segment))
         return self
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The segments' names."""
+        return frozenset(segment.name for segment in self.segment)
 
     def members(
         self, state: "LeadState", score: float, tier: str | None, now_s: float

@@ -51,7 +51,8 @@ class LeadState:
     moved them since a score last went out (``stream.lead.movement``). ``conversion`` is the record
     that told of it with how long each vector waited for it, so that the partition can count them
     again where a replay passes the record over. ``milestones`` is what those to come need to know.
-    ``segment`` is the learned one.
+    ``segment`` is the learned one,
+    ``rule_segments`` are the house's own, ``segments_due_s`` is when time alone may change those.
     ``consent`` holds purpose ->
     [granted, since], ``aliases`` the addresses that forward here, so that erasure reaches them. A
     state with ``forward_to`` is a forwarding address and holds nothing else: since ``first_at_s``,
@@ -77,6 +78,8 @@ class LeadState:
     crm_stage_at_s: float | None = None
     stage_due_s: float | None = None
     segment: str | None = None
+    rule_segments: list[str] = field(default_factory=list)
+    segments_due_s: float | None = None
     consent: dict[str, list[Any]] = field(default_factory=dict)
     profile_at_s: float = 0.0
     ledger: Ledger = field(default_factory=dict)

@@ -99,6 +99,8 @@ class StoredState(TypedDict):
     stage: NotRequired[str | None]
     stage_at_s: NotRequired[AtS]
     segment: NotRequired[Address | None]
+    rule_segments: NotRequired[list[Address]]
+    segments_due_s: NotRequired[AtS | None]
     consent: NotRequired[dict[str, tuple[bool, AtS]]]
     profile_at_s: NotRequired[AtS]
     ledger: NotRequired[dict[str, tuple[Points, AtS]]]

@@ -148,14 +148,19 @@ def test_an_erased_lead_leaves_its_segment_and_the_sample(served):
 
 def test_a_lead_that_withdraws_its_consent_leaves_its_segment(served):
     visits(served, "R", "reader", 8)
+    (entered,) = changes(served)
     sent = len(served.bodies(topics.LEAD_SCORES))
     refusal = {"purpose": "scoring", "granted": False}
     served.send(event("consent", "c", 9_999.0, lead_id="R", **refusal))
     assert served.lead("R").segment is None
     assert milestones(served)[-1].x == {}
+    assert (changes(served)[-1].previous_segment, changes(served)[-1].segment) == (
+        entered.segment,
+        None,
+    )
     visits(served, "R", "reader", 16)
     assert len(milestones(served)) == 2
-    assert len(served.bodies(topics.LEAD_SCORES)) == sent
+    assert len(served.bodies(topics.LEAD_SCORES)) == sent + 1
 
 
 def test_of_two_leads_that_are_one_the_other_leaves_and_both_count_once(served):

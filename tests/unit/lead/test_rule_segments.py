@@ -54,6 +54,8 @@ REFUSED = {
     "no time": (SEGMENT + "silent_for_s = 0\n", "line 3", "silent_for_s"),
     "time without end": (SEGMENT + "active_within_s = inf\n", "line 3", "active_within_s"),
     "times that nobody meets": (SILENT + "active_within_s = 5\n", "line 1", "nobody"),
+    "name of a learned one": (SILENT.replace('"x"', '"s12"'), "line 2", "learned"),
+    "by other segments": (SEGMENT + 'who.segments = ["y"]\n', "line 3", "segments"),
     "same name twice": (SILENT * 2, "line 5", "'x'"),
 }  # fmt: skip
 
