@@ -1,9 +1,20 @@
 """How well segments find the simulator's hidden personas: adjusted Rand index, in one pass.
 
-Leads with at least 8 page views and forms (a third; 10: a quarter, 12: a sixth), each at its last
-scored vector; models were taught every vector as it was scored. Against all six personas, and
-against five, buyer and evaluator as one. ``held``: the segment that a lead had then, by the model
-of that time, as it is served. ``final``: all leads assigned by the model after the pass.
+As they are served: the fold looks at a lead after its 8th, 12th, 16th, 24th ... event, segments are
+learned of what it tells, and serve. Leads with at least 8 page views and forms (a third; 10: a
+quarter, 12: a sixth), against all six personas, and against five, buyer and evaluator as one.
+``held``: the segment that a lead has at the end. ``final``: all leads at their last vector,
+assigned by the model after the pass.
+
+seeds 101, 102              six, final          five, held          five, final
+    8 events or more    .461, .421          .741, .777          .817, .817
+    10                  .457, .432          .787, .826          .850, .871
+    12                  .437, .409          .846, .853          .885, .889
+
+Held is less since a lead stays as it is between looks, and the first models knew few leads. Looks
+also after the 10th and 14th event, and twice, four times as many, find held .756 and .795 at 8
+events, and final no more (.799, .816), of half as many vectors again. Below, models were taught
+every vector as it was scored, five times as many:
 
 seeds 101, 102, 103     six, held           six, final          five, held          five, final
     8 events or more    .417, .383, .430    .462, .421, .465    .773, .769, .798    .817, .817, .843
@@ -120,7 +131,7 @@ def indices_at(events: int, seed: int = SEED) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("events", "six_final", "five_held", "five_final"),
-    [(8, 0.45, 0.75, 0.80), (10, 0.45, 0.80, 0.84), (12, 0.42, 0.86, 0.87)],
+    [(8, 0.42, 0.72, 0.80), (10, 0.42, 0.77, 0.83), (12, 0.42, 0.83, 0.87)],
 )
 def test_segments_are_personas_as_far_as_leads_show_them(events, six_final, five_held, five_final):
     indices = indices_at(events)
@@ -138,7 +149,7 @@ def test_segments_stay_few_and_keep_their_ids():
         print(segment)
     assert 3 <= len(figures["segments"]) <= 5
     issued = report.checkpoint()["model"]["issued"]
-    print(f"{issued} ids given")
+    print(f"{issued} ids were given")
     assert issued <= 8
     in_one = sum(segment is not None for segment in held.values())
     assert sum(segment["leads"] for segment in figures["segments"]) == in_one

@@ -13,9 +13,10 @@ from stream.lead.learner import Learner, decoded
 from stream.lead.policy_learner import PolicyLearner
 from stream.lead.uplift_learner import UpliftLearner
 from stream.lead.versions import VERSION, offset_of
-from stream.lead.worth import MODEL
 from stream.models import P_CONVERT
+from stream.reports.catalogue import REPORTS
 from stream.reports.learner import ReportLearner
+from stream.reports.report import Serves
 from stream.settings import Settings
 
 
@@ -48,16 +49,17 @@ async def check_models(settings: Settings, verdict: Verdict) -> None:
     epsilon = settings.exploration_ratio
     learners += [PolicyLearner(kind, epsilon) for kind in settings.policies()]
     learners += [UpliftLearner()] if settings.holdout_share else []
-    reports = [ReportLearner(MODEL, settings.report_terms())] if settings.reports else []
+    reports = [ReportLearner(name, settings.report_terms()) for name in REPORTS]
+    reports = [of for of in reports if settings.reports and isinstance(of.report, Serves)]
     for record in await records_of(settings, topics.TRAINING_EXAMPLES):
         example = decoded(record.value)
         for report in reports if isinstance(example, Milestone) else ():
             report.learn(example, record.offset)
-            published = versions.pop((MODEL, report.version), None)
+            published = versions.pop((report.name, report.version), None)
             state = None if published is None else report.served()
             if published and (state is None or report.snapshot(state).value not in published):
                 verdict.state_mismatches.append(
-                    f"{MODEL} {report.version} is not what its milestones teach"
+                    f"{report.name} {report.version} is not what its milestones teach"
                 )
         for learner in learners:
             if learner.learn(example, record.offset) is None:
