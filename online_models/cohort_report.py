@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-By = Literal["week", "source", "segment"]
+By = Literal["week", "name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class ActiveIn:
 
 @dataclass(frozen=True, slots=True)
 class LeadCohort:
-    """Leads that entered in the same week, by the same source or in the same segment.
+    """Leads that entered in the same week, or of the same name.
 
     Attributes
     ----------
     name
-        Of the source or segment; of a week, the day of its Monday since 1970-01-01, in digits.
+        Of a week, the day of its Monday since 1970-01-01, in digits.
     leads
         How many entered.
     converted
@@ -72,7 +72,7 @@ class LeadCohort:
         up to 20 days. That of a young cohort is short, since its slow deals are still to come.
     by_age
         Conversion by weeks since entry. An age that the cohort has not reached is left out: it
-        is not zero, it is unknown. Of a source or segment, each age is of the weeks that have
+        is not zero, it is unknown. Of a name, each age is of the weeks that have
         reached it, so that a later age may be of fewer leads.
     """
 
@@ -85,7 +85,7 @@ class LeadCohort:
 
 @dataclass(frozen=True, slots=True)
 class CustomerCohort:
-    """Customers won in the same week, or whose source or segment is the same.
+    """Customers won in the same week, or of the same name.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class CohortReport:
     customers, all_customers
         Likewise.
     in_other
-        Leads of sources or segments beyond those that are told apart; they are in ``other``.
+        Leads of names beyond those that are told apart; they are in ``other``.
     """
 
     by: By

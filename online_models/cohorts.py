@@ -22,38 +22,32 @@ from online_models.cohort_report import By, CohortReport
 from online_models.day_counts import OTHER
 from online_models.purchase_history import LARGEST_DAY, check_whole
 
-CHECKPOINT_SCHEMA = 1
+CHECKPOINT_SCHEMA = 2
 LIBRARY = "leadstream cohorts"
 MOST_MONTHS = 1_200
-NO_SEGMENT = "none"
 _ALL = "all"
 _LEAD_FIELDS = 2 + len(CYCLE_BOUNDS)
-_TABLES = {
-    "leads_by_source": _LEAD_FIELDS,
-    "leads_by_segment": _LEAD_FIELDS,
-    "customers_by_source": 1 + MONTHS,
-    "customers_by_segment": 1 + MONTHS,
-}
+_TABLES = {"leads": _LEAD_FIELDS, "customers": 1 + MONTHS}
 
 
 class Cohorts:
-    """Cohorts by week of entry, source and segment, told exactly at any moment.
+    """Cohorts by week of entry and by one more name, as the source, told exactly at any moment.
 
     Parameters
     ----------
     weeks
         How many weeks of entry, and of deals, are kept; facts of older leads are passed over.
     max_names
-        Sources, and segments, that are told apart; further ones count as ``other``.
+        Names that are told apart; further ones count as ``other``.
 
     Notes
     -----
     Three facts are needed, each once for a lead: that it entered, that it was won for the first
     time, and the first sign of each month after that. They may come late and mixed with those of
-    other leads, but a lead's entry and deal must name the same day of entry, source and segment.
+    other leads, but a lead's entry and deal must say the same day of entry, and the same name.
 
-    Memory is bounded: 120 weeks of 33 sources and 33 segments take 8 MB if each of them is filled
-    in each week, 24 MB were all counts large. A fact takes 3 to 6 µs.
+    Memory is bounded: 120 weeks of 33 names take 4 MB if each of them is filled in each week, 12 MB
+    were all counts large. A fact takes 2 to 3 µs.
 
     Examples
     --------
@@ -72,33 +66,29 @@ class Cohorts:
             name: CohortCells(fields, weeks, max_names) for name, fields in _TABLES.items()
         }
 
-    def learn_entry(self, entered_day: int, source: str, segment: str | None = None) -> None:
+    def learn_entry(self, entered_day: int, name: str) -> None:
         """Count a new lead.
 
         Parameters
         ----------
         entered_day
             Since 1970-01-01.
-        source
-            The channel that it came by.
-        segment
-            None where it is in none: it is counted as ``none``.
+        name
+            Of its cohort: the channel that it came by, or its first segment.
 
         Raises
         ------
         ValueError
             If an argument is out of its range; nothing is counted then. So with all facts.
         """
-        self._count("leads", "entered_day", entered_day, source, segment, 0)
+        self._count("leads", "entered_day", entered_day, name, 0)
 
-    def learn_win(
-        self, entered_day: int, won_day: int, source: str, segment: str | None = None
-    ) -> None:
+    def learn_win(self, entered_day: int, won_day: int, name: str) -> None:
         """Count a lead that was won for the first time.
 
         Parameters
         ----------
-        entered_day, source, segment
+        entered_day, name
             Those that its entry was counted with.
         won_day
             Since 1970-01-01; on the day of entry or later.
@@ -106,17 +96,15 @@ class Cohorts:
         check_whole("entered_day", entered_day, 0, LARGEST_DAY)
         check_whole("won_day", won_day, entered_day, LARGEST_DAY)
         bucket = bisect_left(CYCLE_BOUNDS, won_day - entered_day)
-        self._count("leads", "entered_day", entered_day, source, segment, 1 + bucket)
-        self._count("customers", "won_day", won_day, source, segment, 0)
+        self._count("leads", "entered_day", entered_day, name, 1 + bucket)
+        self._count("customers", "won_day", won_day, name, 0)
 
-    def learn_activity(
-        self, won_day: int, month: int, source: str, segment: str | None = None
-    ) -> None:
+    def learn_activity(self, won_day: int, month: int, name: str) -> None:
         """Count the first sign that a customer gave in a month.
 
         Parameters
         ----------
-        won_day, source, segment
+        won_day, name
             Those that its deal was counted with.
         month
             Counted from 0, each of 365.25 / 12 days since the deal; those after the 24th are passed
@@ -124,7 +112,7 @@ class Cohorts:
         """
         check_whole("month", month, 0, MOST_MONTHS)
         if month < MONTHS:
-            self._count("customers", "won_day", won_day, source, segment, 1 + month)
+            self._count("customers", "won_day", won_day, name, 1 + month)
 
     def report(self, by: By, as_of_day: int) -> CohortReport:
         """Return the cohorts.
@@ -132,8 +120,7 @@ class Cohorts:
         Parameters
         ----------
         by
-            What they are told apart by: the week of entry (of customers: of the deal), the source
-            or the segment.
+            What they are told apart by: the week of entry (of customers: of the deal), or the name.
         as_of_day
             Today, or a few days earlier if facts come so late: all that happened before it is
             taken to be known.
@@ -143,11 +130,10 @@ class Cohorts:
         ValueError
             If an argument is out of its range.
         """
-        if by not in {"week", "source", "segment"}:
-            raise ValueError(f"by is {by!r:.40}: it must be week, source or segment")
+        if by not in {"week", "name"}:
+            raise ValueError(f"by is {by!r:.40}: it must be week or name")
         check_whole("as_of_day", as_of_day, 0, LARGEST_DAY)
-        name = "segment" if by == "segment" else "source"
-        leads, customers = (list(self._tables[f"{of}_by_{name}"]) for of in ("leads", "customers"))
+        leads, customers = (list(self._tables[of]) for of in ("leads", "customers"))
         lead_cohorts = [lead_cohort(*of, as_of_day) for of in grouped(leads, by)]
         customer_cohorts = [customer_cohort(*of, as_of_day) for of in grouped(customers, by)]
         if by != "week":
@@ -195,13 +181,7 @@ class Cohorts:
         }
         return cohorts
 
-    def _count(
-        self, of: str, day_name: str, day: int, source: str, segment: str | None, field: int
-    ) -> None:
-        segment = NO_SEGMENT if segment is None else segment
+    def _count(self, of: str, day_name: str, day: int, name: str, field: int) -> None:
         check_whole(day_name, day, 0, LARGEST_DAY)
-        check_name("source", source)
-        check_name("segment", segment)
-        week = week_of(day)
-        self._tables[f"{of}_by_source"].count(week, source, field)
-        self._tables[f"{of}_by_segment"].count(week, segment, field)
+        check_name("name", name)
+        self._tables[of].count(week_of(day), name, field)

@@ -64,7 +64,11 @@ class StageLeft(Milestone):
 class JourneyEnded(Milestone):
     """A journey ended: by its outcome, or by silence to the horizon's end.
 
-    ``tier`` is the last one before that. ``is_holdout`` is null where no lead is held out.
+    ``tier`` is the last one before that, ``segment`` the one that the lead was in,
+    ``first_segment`` the first that it came into before it was won. ``entered_at`` and ``source``
+    are those of its entry. ``is_first_win`` says whether the lead became a customer by it;
+    null where that was not looked at.
+    ``is_holdout`` is null where no lead is held out.
     """
 
     type: Literal["journey_ended"] = "journey_ended"
@@ -73,6 +77,8 @@ class JourneyEnded(Milestone):
     source: Text
     tier: Tier | None = None
     segment: Text | None = None
+    first_segment: Text | None = None
+    is_first_win: bool | None = None
     is_holdout: bool | None = None
     value_minor: Minor | None = None
     currency: Currency | None = None
@@ -100,7 +106,7 @@ class CustomerActive(Milestone):
     won_at: Timestamp
     month: Annotated[int, Field(ge=0, le=1_200)]
     source: Text
-    segment: Text | None = None
+    first_segment: Text | None = None
 
 
 class LeadAnswered(Milestone):
@@ -124,7 +130,7 @@ class SegmentSeen(Milestone):
 
     ``lead_hash`` is a keyed hash: segments are learned of the newest ``x`` of each lead, which an
     erasure takes out again. ``x`` is empty of a lead that is no more: erased, forgotten or joined
-    to another.
+    to another. ``entered_at`` is said with the first segment of a lead that has not been won.
     """
 
     type: Literal["segment_seen"] = "segment_seen"
@@ -132,6 +138,7 @@ class SegmentSeen(Milestone):
     x: dict[str, FeatureValue]
     previous_segment: Text | None = None
     segment: Text | None = None
+    entered_at: Timestamp | None = None
 
 
 class InflowCounted(Milestone):

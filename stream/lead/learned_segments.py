@@ -59,15 +59,20 @@ def look(
         return []
     former = segment = state.segment
     outputs: list[Output] = []
+    entered_s: float | None = None
     if segments is not None:
         segment = segments.scorer.assign(x, former) or former
         if segment is not None and segment != former:
             state.segment = segment
+            entered_s = _entry_s(state)
             name = segments.scorer.names[segment]
             outputs.append(
                 segment_changed(state, LEARNED, segment, former, cause, name, segments.version)
             )
-    outputs.append(milestone(_seen(state, seen, former, segment, cause[1], house)))
+    body = _seen(state, seen, former, segment, cause[1], house)
+    if entered_s is not None:
+        body["entered_at"] = rfc3339(entered_s)
+    outputs.append(milestone(body))
     return outputs
 
 
@@ -77,6 +82,15 @@ def leave(state: LeadState, at_s: float, house: House) -> list[Output]:
     if state.events < FEWEST_EVENTS or not is_named(state.lead_id) or not house.logs_milestones:
         return []
     return [milestone(_seen(state, {}, former, None, at_s, house))]
+
+
+def _entry_s(state: LeadState) -> float | None:
+    """Note a lead's first segment; return since when it was known, None of a customer."""
+    kept = state.milestones
+    if kept is None or kept.first_segment is not None or kept.is_won:
+        return None
+    kept.first_segment = state.segment
+    return kept.entry_s(state.first_at_s)
 
 
 def _seen(

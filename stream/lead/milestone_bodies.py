@@ -113,13 +113,17 @@ def ended(
     """Tell that the journey is over; what the lead does from here on is another one."""
     yield _left(state, Before(state.stage, state.stage_at_s, tier), at_s, result=result)
     currency = event.get("currency")
+    is_first_win = result == WON and not kept.is_won
+    kept.is_won = kept.is_won or is_first_win
     yield {
         "type": "journey_ended",
         "result": result,
-        "entered_at": rfc3339(state.first_at_s),
+        "entered_at": rfc3339(kept.entry_s(state.first_at_s)),
         "source": kept.source or UNKNOWN,
         "tier": tier,
         "segment": state.segment,
+        "first_segment": kept.first_segment,
+        "is_first_win": is_first_win,
         "is_holdout": is_holdout(state.lead_id, house) if house.holdout_share else None,
         "value_minor": None if currency is None else event.get("value_minor"),
         "currency": currency,
@@ -197,7 +201,7 @@ def customer_active(kept: MilestoneState, at_s: float) -> Iterator[Body]:
             "won_at": rfc3339(kept.won_s),
             "month": month,
             "source": kept.source or UNKNOWN,
-            "segment": None,
+            "first_segment": kept.first_segment,
             "occurred_at": rfc3339(at_s),
         }
 

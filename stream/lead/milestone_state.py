@@ -11,17 +11,23 @@ MAX_TOUCHES = 20
 """Of a longer journey the first half and the last half are kept."""
 
 
+BOUGHT = 7
+"""Where a row has the purchases."""
+
+
 @dataclass(slots=True)
 class MilestoneState:
     """What is kept of one lead; times are epoch seconds.
 
     ``source`` is the channel that it came by first. ``enters_s`` is when it is told of as a lead:
-    None of a visitor without a name, and once that is done (``is_entered``). ``touches`` are those
-    of the journey that is under way, as [time, channel, campaign], in order. ``asked_s`` is when
-    it asked for something and nobody has answered. ``won_s`` is when it became a customer,
-    ``month_ends_s`` when the month since ends in which it last gave a sign. ``bought`` is its
-    purchases, ``deal`` the newest: [day, value, type of the event], since a CRM may tell a deal as
-    outcome and as purchase.
+    None of a visitor without a name, and once that is done (``is_entered``). From then on its
+    source stays, and ``entered_s``, since when it was known by then: cohorts count by them.
+    ``first_segment`` is the first that it came into, ``is_won`` whether a deal was told of.
+    ``touches`` are those of the journey that is under way, as [time, channel, campaign], in order.
+    ``asked_s`` is when it asked for something and nobody has answered. ``won_s`` is when it became
+    a customer, ``month_ends_s`` when the month since ends in which it last gave a sign. ``bought``
+    is its purchases, ``deal`` the newest: [day, value, type of the event], since a CRM may tell a
+    deal as outcome and as purchase.
     """
 
     source: str | None = None
@@ -33,11 +39,19 @@ class MilestoneState:
     month_ends_s: float = 0.0
     bought: PurchaseHistory | None = None
     deal: list[Any] | None = None
+    entered_s: float | None = None
+    first_segment: str | None = None
+    is_won: bool = False
+
+    def entry_s(self, first_at_s: float) -> float:
+        """Return since when the lead was known when its entry was told."""
+        return first_at_s if self.entered_s is None else self.entered_s
 
     def touch(self, source: Source, at_s: float, session_gap_s: float) -> None:
         """Note a touchpoint; one that goes on with the last one is none of its own."""
         touches = self.touches
-        if self.source is None or (self.source == DIRECT and touches and at_s < touches[0][0]):
+        is_first = self.source == DIRECT and bool(touches) and at_s < touches[0][0]
+        if not self.is_entered and (self.source is None or is_first):
             self.source = source.channel
         if touches:
             last_s, channel, campaign = touches[-1]
@@ -60,8 +74,13 @@ class MilestoneState:
         both = sorted([*self.touches, *other.touches], key=_time)
         # What nothing is known to have brought about goes on with what came before it.
         both = [t for number, t in enumerate(both) if number == 0 or t[1] != DIRECT]
-        if self.source is None or (other.touches and both[0] is other.touches[0]):
+        is_first = bool(other.touches) and both[0] is other.touches[0]
+        if not self.is_entered and (self.source is None or is_first):
             self.source = other.source or self.source
+        if self.entered_s is None:
+            self.entered_s = other.entered_s
+        self.first_segment = self.first_segment or other.first_segment
+        self.is_won = self.is_won or other.is_won
         surplus = max(0, len(both) - MAX_TOUCHES)
         half = MAX_TOUCHES // 2
         self.touches = [*both[:half], *both[half + surplus :]]
@@ -82,16 +101,16 @@ class MilestoneState:
         return [
             self.source, self.is_entered, self.enters_s, self.touches, self.asked_s, self.won_s,
             self.month_ends_s, None if bought is None else list(astuple(bought)), self.deal,
+            self.entered_s, self.first_segment, self.is_won,
         ]  # fmt: skip
 
     @classmethod
     def from_row(cls, row: list[Any]) -> "MilestoneState":
         """Rebuild it from ``row``."""
-        source, is_entered, enters_s, touches, asked_s, won_s, month_ends_s, bought, deal = row
-        history = None if bought is None else PurchaseHistory(*bought)
-        return cls(
-            source, is_entered, enters_s, touches, asked_s, won_s, month_ends_s, history, deal
-        )
+        state = cls(*row)
+        if state.bought is not None:
+            state.bought = PurchaseHistory(*row[BOUGHT])
+        return state
 
 
 def _time(touch: list[Any]) -> float:

@@ -160,7 +160,7 @@ def _with_entry(
         kept.enters_s = at_s + ENTRY_WAITS_S
     if not bodies and at_s < kept.enters_s:
         return bodies
-    kept.is_entered, kept.enters_s = True, None
+    kept.is_entered, kept.enters_s, kept.entered_s = True, None, state.first_at_s
     entry = {
         "type": "lead_entered",
         "source": kept.source or UNKNOWN,

@@ -59,18 +59,19 @@ StoredTransition = (
 """As ``stream.lead.open_transition.OpenTransition`` returns it; once without a shadow."""
 StoredTouch = tuple[AtS, str, str | None]
 StoredHistory = tuple[Count, int, int, int]
-StoredMilestones = tuple[
-    str | None,
-    bool,
-    AtS | None,
-    Annotated[list[StoredTouch], Field(max_length=MAX_TOUCHES)],
-    AtS | None,
-    AtS | None,
-    AtS,
-    StoredHistory | None,
-    tuple[int, int, str] | None,
-]
-"""As ``stream.lead.milestone_state.MilestoneState`` returns it."""
+StoredTouches = Annotated[list[StoredTouch], Field(max_length=MAX_TOUCHES)]
+StoredDeal = tuple[int, int, str] | None
+StoredMilestones = (
+    tuple[
+        str | None, bool, AtS | None, StoredTouches, AtS | None, AtS | None, AtS,
+        StoredHistory | None, StoredDeal, AtS | None, str | None, bool,
+    ]
+    | tuple[
+        str | None, bool, AtS | None, StoredTouches, AtS | None, AtS | None, AtS,
+        StoredHistory | None, StoredDeal,
+    ]
+)  # fmt: skip
+"""As ``stream.lead.milestone_state.MilestoneState`` returns it; once without what cohorts need."""
 StoredEnrolment = tuple[bool, Annotated[list[StoredSample], Field(max_length=1)]]
 """As ``stream.lead.enrolment.Enrolment`` returns it."""
 StoredSpent = Annotated[list[Count], Field(min_length=3, max_length=3)]

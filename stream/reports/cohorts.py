@@ -1,7 +1,7 @@
-"""Which leads become customers, how soon, and who stays: by week of entry and by source."""
+"""Which leads become customers, how soon, and who stays: by week of entry, source and segment."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
 from online_models import formats
@@ -9,11 +9,11 @@ from online_models.cohort_cells import CohortCells
 from online_models.cohort_curves import AGES_WEEKS, MONTHS
 from online_models.cohort_report import ActiveIn, ConvertedBy, CustomerCohort, LeadCohort
 from online_models.cohorts import Cohorts
-from schemas.milestones import CustomerActive, JourneyEnded, LeadEntered, Milestone
+from schemas.milestones import CustomerActive, JourneyEnded, LeadEntered, Milestone, SegmentSeen
 from stream.reports.cohorts_text import plots_of, view_of
 from stream.reports.report import Bars, Terms, View, date_of, day_of
 
-SCHEMA = 1
+SCHEMA = 2
 LIBRARY = "leadstream cohorts report"
 WEEKS = 60
 MAX_SOURCES = 32
@@ -23,10 +23,11 @@ _TOTALS = {"fields": 2, "weeks": 1, "max_names": MAX_SOURCES}
 
 
 class CohortsReport:
-    """Conversion by age, length of cycles and retention, of cohorts by ISO week and by source.
+    """Conversion by age, length of cycles and retention, by ISO week, source and first segment.
 
-    Of a lead that fell silent and was won later, the deal counts. A deal whose lead entered before
-    the weeks that are kept counts in the totals by source alone.
+    A lead counts in its first segment, if it came into one before it was won. Its first deal
+    counts, also where it fell silent before. A deal whose lead entered before the weeks that are
+    kept counts in the totals by source alone.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ class CohortsReport:
 
     def __init__(self, terms: Terms) -> None:  # noqa: ARG002
         self._cohorts = Cohorts(**_KEPT)
+        self._segments = Cohorts(**_KEPT)
         self._totals = CohortCells(**_TOTALS)
 
     def learn(self, milestone: Milestone) -> None:
@@ -46,18 +48,27 @@ class CohortsReport:
             case LeadEntered():
                 self._cohorts.learn_entry(day_of(milestone.occurred_at), milestone.source)
                 self._totals.count(0, milestone.source, 0)
-            case JourneyEnded() if milestone.result == "won":
+            case SegmentSeen(entered_at=datetime() as entered_at, segment=str() as segment):
+                self._segments.learn_entry(day_of(entered_at), segment)
+            case JourneyEnded() if (
+                milestone.result == "won" and milestone.is_first_win is not False
+            ):
                 days = day_of(milestone.entered_at), day_of(milestone.occurred_at)
                 self._cohorts.learn_win(*days, milestone.source)
                 self._totals.count(0, milestone.source, 1)
+                if milestone.first_segment is not None:
+                    self._segments.learn_win(*days, milestone.first_segment)
             case CustomerActive():
                 won_day = day_of(milestone.won_at)
                 self._cohorts.learn_activity(won_day, milestone.month, milestone.source)
+                if milestone.first_segment is not None:
+                    self._segments.learn_activity(won_day, milestone.month, milestone.first_segment)
 
     def figures(self, today: int) -> dict[str, Any]:
         """Return all cohorts; an age or a month that one has not reached is null."""
         weekly = self._cohorts.report("week", today)
-        by_source = self._cohorts.report("source", today)
+        by_source = self._cohorts.report("name", today)
+        by_segment = self._segments.report("name", today)
         totals = {cell.name: cell.counts for cell in self._totals}
         return {
             "as_of": date_of(today),
@@ -65,10 +76,14 @@ class CohortsReport:
             "all": _leads(weekly.all_leads),
             "weeks": [_week(of.name) | _leads(of) for of in weekly.leads],
             "sources": [{"source": of.name} | _leads(of) for of in by_source.leads],
+            "segments": [{"segment": of.name} | _leads(of) for of in by_segment.leads],
             "customers": _customers(weekly.all_customers),
             "customer_weeks": [_week(of.name) | _customers(of) for of in weekly.customers],
             "customer_sources": [
                 {"source": of.name} | _customers(of) for of in by_source.customers
+            ],
+            "customer_segments": [
+                {"segment": of.name} | _customers(of) for of in by_segment.customers
             ],
             "in_other": by_source.in_other,
             "totals": {
@@ -92,6 +107,7 @@ class CohortsReport:
             "schema": SCHEMA,
             "library": LIBRARY,
             "model": self._cohorts.checkpoint(),
+            "segments": self._segments.checkpoint(),
             "totals": self._totals.checkpoint(),
         }
 
@@ -101,6 +117,7 @@ class CohortsReport:
         formats.check_origin(checkpoint, SCHEMA, LIBRARY)
         report = cls(terms)
         report._cohorts = Cohorts.restore(checkpoint.get("model", {}), **_KEPT)
+        report._segments = Cohorts.restore(checkpoint.get("segments", {}), **_KEPT)
         report._totals = CohortCells.restore(checkpoint.get("totals"), **_TOTALS)
         return report
 

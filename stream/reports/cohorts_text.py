@@ -23,7 +23,8 @@ def view_of(figures: Told) -> View:
         return View(["No lead has entered yet.", *_older(figures)], [])
     sentences = [_overall(figures), *_trend(figures), *_best_source(figures)]
     sentences += [*_retention(figures), *_older(figures), *_rest(figures)]
-    return View(sentences, [*_by_source(figures), *_by_week(figures), *_by_month(figures)])
+    tables = [*_by_name(figures, "source"), *_by_name(figures, "segment"), *_by_week(figures)]
+    return View(sentences, [*tables, *_by_month(figures)])
 
 
 def plots_of(figures: Told) -> Sequence[Bars]:
@@ -136,22 +137,27 @@ def _rest(figures: Told) -> list[str]:
     return [f"{figures['in_other']:,} leads are of sources beyond the first ones told apart."]
 
 
-def _by_source(figures: Told) -> list[Table]:
-    cohorts = [*figures["sources"], {"source": "all"} | figures["all"]]
+def _by_name(figures: Told, what: str) -> list[Table]:
+    """Return cohorts by source, or by first segment; all leads beside sources alone."""
+    cohorts = list(figures[f"{what}s"])
+    if not cohorts:
+        return []
+    cohorts += [{"source": "all"} | figures["all"]] if what == "source" else []
     ages = _reached([of["by_age_weeks"] for of in cohorts])
     age = _comparable_age(figures)
     rows = [
         [
-            of["source"],
+            of[what],
             *_first_cells(of),
             *_ratios(of["by_age_weeks"], ages),
             *([] if age is None else [_interval(of["by_age_weeks"][age])]),
         ]
         for of in cohorts
     ]
-    heads = ["source", *_HEADS, *(f"{age} w" for age in ages)]
+    heads = [what, *_HEADS, *(f"{age} w" for age in ages)]
     heads += [] if age is None else [f"95 %, {age} w"]
-    title = "Leads by source: share of those old enough that became customers, by weeks from entry"
+    by = "source" if what == "source" else "first segment (those that came into one)"
+    title = f"Leads by {by}: share of those old enough that became customers, by weeks from entry"
     return [Table(title, heads, rows)]
 
 

@@ -189,6 +189,25 @@ def test_a_journey_says_in_which_segment_it_ended(served):
     assert [one["segment"] for one in ended] == [served.lead("R").segment]
 
 
+def test_its_first_segment_and_its_entry_stay_with_a_lead_for_cohorts(served):
+    visits(served, "R", "reader", 8)
+    visits(served, "R", "buyer", 40, seed=2)
+    served.send(event("outcome", "o", 9_999.0, lead_id="R"))
+    entered = [one for one in milestones(served) if one.entered_at is not None]
+    first, second = changes(served)
+    assert [one.segment for one in entered] == [first.segment]
+    (told,) = (b for b in served.bodies(topics.TRAINING_EXAMPLES) if b["type"] == "journey_ended")
+    assert (told["first_segment"], told["segment"]) == (first.segment, second.segment)
+    assert told["is_first_win"]
+
+
+def test_a_customer_that_comes_into_a_segment_is_in_no_cohort_of_leads(served):
+    served.send(event("outcome", "o", 0.0, lead_id="R"))
+    visits(served, "R", "reader", 8)
+    assert changes(served)
+    assert all(one.entered_at is None for one in milestones(served))
+
+
 def test_a_house_without_reports_looks_at_nobody():
     stream = LeadStream(house=replace(TELLS, logs_milestones=False))
     serve(stream)

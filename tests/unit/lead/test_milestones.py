@@ -292,3 +292,34 @@ def test_what_is_replayed_is_not_told_as_live():
     counted = told(stream, InflowCounted)
     assert counted
     assert not any(one.is_live for one in counted)
+
+
+def test_entry_and_source_stay_as_they_were_told_whatever_comes_to_light_later():
+    stream = LeadStream(house=TELLS)
+    stream.send(
+        event(
+            "page_view",
+            "a",
+            0.0,
+            anonymous_id="V",
+            url="https://example.com/?utm_source=x&utm_medium=cpc",
+        )
+    )
+    stream.send(event("page_view", "b", 5_000.0, lead_id="L", url="https://example.com/"))
+    stream.tick(9_000.0)
+    (entry,) = told(stream, LeadEntered)
+    stream.send(
+        event("page_view", "c", 9_100.0, lead_id="L", anonymous_id="V", url="https://example.com/")
+    )
+    assert stream.lead("L").first_at_s == START_S
+    stream.send(event("outcome", "o", 9_999.0, lead_id="L"))
+    (ended,) = told(stream, JourneyEnded)
+    assert (ended.entered_at, ended.source) == (entry.occurred_at, entry.source)
+
+
+def test_the_first_deal_makes_a_customer_and_later_ones_do_not():
+    stream = LeadStream(house=TELLS)
+    stream.send(event("page_view", "a", 0.0, lead_id="L"))
+    for number, result in enumerate(["lost", "won", "won"]):
+        stream.send(event("outcome", f"o{number}", 100.0 + number, lead_id="L", result=result))
+    assert [one.is_first_win for one in told(stream, JourneyEnded)] == [False, True, False]

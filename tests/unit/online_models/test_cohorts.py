@@ -26,7 +26,6 @@ from online_models.formats import ModelFormatError
 from online_models.intervals import quantile, wilson
 
 SOURCES = ("search", "email", "direct")
-SEGMENTS = ("small", "large", None)
 START = 20_000
 Fact = tuple[str, tuple[Any, ...]]
 
@@ -34,16 +33,14 @@ Fact = tuple[str, tuple[Any, ...]]
 class Lead(NamedTuple):
     entered_day: int
     source: str
-    segment: str | None
     won_day: int | None
     months: tuple[int, ...]
 
     def facts(self) -> list[Fact]:
-        found: list[Fact] = [("entry", (self.entered_day, self.source, self.segment))]
+        found: list[Fact] = [("entry", (self.entered_day, self.source))]
         if self.won_day is not None:
-            found.append(("win", (self.entered_day, self.won_day, self.source, self.segment)))
-            found += [("activity", (self.won_day, m, self.source, self.segment))
-                      for m in self.months]  # fmt: skip
+            found.append(("win", (self.entered_day, self.won_day, self.source)))
+            found += [("activity", (self.won_day, m, self.source)) for m in self.months]
         return found
 
 
@@ -53,8 +50,7 @@ def leads(seed: int, count: int = 300, span: int = 400, sources: Any = SOURCES) 
         entered_day = START + random.randrange(span)
         won_day = entered_day + random.randrange(500) if random.random() < 0.6 else None
         months = tuple(m for m in range(30) if random.random() < 0.5)
-        source, segment = random.choice(sources), random.choice(SEGMENTS)
-        found.append(Lead(entered_day, source, segment, won_day, months))
+        found.append(Lead(entered_day, random.choice(sources), won_day, months))
     return found
 
 
@@ -73,7 +69,7 @@ def facts_of(found: list[Lead]) -> list[Fact]:
     return list(chain.from_iterable(lead.facts() for lead in found))
 
 
-@pytest.mark.parametrize("by", ["week", "source", "segment"])
+@pytest.mark.parametrize("by", ["week", "name"])
 @pytest.mark.parametrize("as_of_day", [START + 30, START + 500, START + 1_300])
 def test_all_figures_are_those_of_brute_force(by, as_of_day):
     found = leads(1)
@@ -81,7 +77,7 @@ def test_all_figures_are_those_of_brute_force(by, as_of_day):
 
     def cohort_of(lead: Lead, day: int) -> str:
         monday = last_day_of(week_of(day)) - 6
-        return {"week": str(monday), "source": lead.source, "segment": lead.segment or "none"}[by]
+        return {"week": str(monday), "name": lead.source}[by]
 
     def is_grown(day: int, age_days: int) -> bool:
         return last_day_of(week_of(day)) + age_days < as_of_day
@@ -132,7 +128,7 @@ def test_the_order_of_facts_of_different_leads_does_not_matter(seed, random):
 def test_a_lead_is_always_counted_under_the_same_name_though_names_come_and_go(seed, random):
     found = leads(seed, count=60, span=300, sources=[f"source-{n}" for n in range(9)])
     cohorts = learned(mixed(found, random), Cohorts(weeks=5, max_names=2))
-    report = cohorts.report("source", START + 5_000)
+    report = cohorts.report("name", START + 5_000)
     for cohort in report.leads:
         assert cohort.converted <= cohort.leads
         assert all(age.ratio is not None for age in cohort.by_age)
@@ -151,7 +147,7 @@ def test_a_restored_model_goes_on_to_the_bit(seed, cut, max_names):
     resumed = learned(facts[cut:], Cohorts.restore(stored, **parameters))
     whole = learned(facts, Cohorts(**parameters))
     assert json.dumps(resumed.checkpoint()) == json.dumps(whole.checkpoint())
-    assert resumed.report("source", START + 900) == whole.report("source", START + 900)
+    assert resumed.report("name", START + 900) == whole.report("name", START + 900)
 
 
 def test_a_cohort_too_young_for_an_age_shows_nothing_there():
@@ -177,7 +173,7 @@ def test_the_median_of_a_cycle_is_off_by_a_twentieth_at_most_and_exact_up_to_twe
     assert told_cycle_days(len(CYCLE_BOUNDS)) == CYCLE_BOUNDS[-1]
     cohorts = Cohorts()
     cohorts.learn_win(0, 100_000, "search")
-    assert cohorts.report("source", 100_000).all_leads.cycle_days == CYCLE_BOUNDS[-1]
+    assert cohorts.report("name", 100_000).all_leads.cycle_days == CYCLE_BOUNDS[-1]
 
 
 def test_more_deals_than_leads_have_no_ratio():
@@ -185,7 +181,7 @@ def test_more_deals_than_leads_have_no_ratio():
     cohorts.learn_entry(START, "search")
     for _ in range(2):
         cohorts.learn_win(START, START, "search")
-    (age, *_) = cohorts.report("source", START + 60).leads[0].by_age
+    (age, *_) = cohorts.report("name", START + 60).leads[0].by_age
     assert (age.converted, age.leads, age.ratio, age.low) == (2, 1, None, None)
 
 
@@ -193,11 +189,11 @@ def test_memory_is_bounded_whatever_comes():
     cohorts = Cohorts(weeks=4, max_names=3)
     for number in range(4_000):
         day = START + number // 20
-        cohorts.learn_entry(day, f"source-{number}", f"segment-{number}")
-        cohorts.learn_win(day, day + number % 90, f"source-{number}", f"segment-{number}")
-    assert len(cohorts) <= 4 * 4 * 4
-    assert len(json.dumps(cohorts.checkpoint())) < 30_000
-    report = cohorts.report("source", START + 400)
+        cohorts.learn_entry(day, f"source-{number}")
+        cohorts.learn_win(day, day + number % 90, f"source-{number}")
+    assert len(cohorts) <= 2 * 4 * 4
+    assert len(json.dumps(cohorts.checkpoint())) < 15_000
+    report = cohorts.report("name", START + 400)
     assert report.in_other > 0
     assert sum(c.leads for c in report.leads) == report.all_leads.leads
     assert {c.name for c in report.leads} >= {OTHER}
@@ -207,12 +203,12 @@ def test_the_fullest_checkpoint_fits_into_a_message():
     cohorts = Cohorts()
     for week in range(120):
         for number in range(40):
-            told = (f"a-rather-long-source-{number}", f"a-rather-long-segment-{number}")
-            cohorts.learn_entry(START + 7 * week, *told)
-            cohorts.learn_win(START + 7 * week, START + 7 * week + 3 * number, *told)
-            cohorts.learn_activity(START + 7 * week, number % MONTHS, *told)
-    assert 15_000 < len(cohorts) <= 4 * 120 * 33
-    assert len(json.dumps(cohorts.checkpoint(), separators=(",", ":"))) < 3_000_000
+            told = f"a-rather-long-source-{number}"
+            cohorts.learn_entry(START + 7 * week, told)
+            cohorts.learn_win(START + 7 * week, START + 7 * week + 3 * number, told)
+            cohorts.learn_activity(START + 7 * week, number % MONTHS, told)
+    assert 7_500 < len(cohorts) <= 2 * 120 * 33
+    assert len(json.dumps(cohorts.checkpoint(), separators=(",", ":"))) < 1_500_000
 
 
 def test_a_name_that_no_kept_week_has_makes_room_from_the_next_week_on():
@@ -230,11 +226,11 @@ def test_a_name_that_no_kept_week_has_makes_room_from_the_next_week_on():
     [
         ("entry", (-1, "email"), "entered_day"),
         ("entry", (1.0, "email"), "entered_day"),
-        ("entry", (START, ""), "source"),
-        ("entry", (START, None), "source"),
-        ("entry", (START, "email", "x" * 300), "segment"),
+        ("entry", (START, ""), "name"),
+        ("entry", (START, None), "name"),
+        ("entry", (START, "x" * 300), "name"),
         ("win", (START, START - 1, "email"), "won_day"),
-        ("win", (START, START, "email", ""), "segment"),
+        ("win", (START, START, ""), "name"),
         ("win", (-5, START, "email"), "entered_day"),
         ("activity", (START, -1, "email"), "month"),
         ("activity", (10**6, 1, "email"), "won_day"),
@@ -255,7 +251,7 @@ def test_a_report_of_nothing_known_is_refused(by, as_of_day):
 
 
 def test_an_empty_model_reports_nothing_and_a_report_is_plain_json():
-    empty = Cohorts().report("source", START)
+    empty = Cohorts().report("name", START)
     assert (empty.leads, empty.customers, empty.all_leads.leads) == ((), (), 0)
     found = learned(facts_of(leads(3))).report("week", START + 800)
     stored = json.loads(json.dumps(found.to_json(), allow_nan=False))
@@ -267,24 +263,24 @@ def test_an_empty_model_reports_nothing_and_a_report_is_plain_json():
 @pytest.mark.parametrize(
     "change",
     [
-        put("schema", 2),
+        put("schema", 1),
         put("library", "another"),
         put("tables", None),
         put("tables/more", {}),
-        put("tables/leads_by_source", "none"),
-        put("tables/leads_by_source/newest", 10**9),
-        put("tables/leads_by_source/newest", 5_000),
-        put("tables/leads_by_source/is_turned_away", 1),
-        put("tables/leads_by_source/names/0", ["other", -1, 2_900]),
-        put("tables/leads_by_source/names/0", ["search", -1, 2_900]),
-        put("tables/leads_by_source/names/0", ["direct", 2_910, 2_900]),
-        put("tables/leads_by_source/names", [[f"name-{n}", -1, 2_890] for n in range(40)]),
-        put("tables/leads_by_source/rows/0/0", 9),
-        put("tables/leads_by_source/rows/0/1", 7),
-        put("tables/leads_by_source/rows/0/2", [1]),
-        put("tables/leads_by_source/rows/0/2/0", -1),
-        put("tables/leads_by_source/rows/0/2/0", 0.5),
-        put("tables/leads_by_source/rows/1", [2_857, 1, [1]]),
+        put("tables/leads", "none"),
+        put("tables/leads/newest", 10**9),
+        put("tables/leads/newest", 5_000),
+        put("tables/leads/is_turned_away", 1),
+        put("tables/leads/names/0", ["other", -1, 2_900]),
+        put("tables/leads/names/0", ["search", -1, 2_900]),
+        put("tables/leads/names/0", ["direct", 2_910, 2_900]),
+        put("tables/leads/names", [[f"name-{n}", -1, 2_890] for n in range(40)]),
+        put("tables/leads/rows/0/0", 9),
+        put("tables/leads/rows/0/1", 7),
+        put("tables/leads/rows/0/2", [1]),
+        put("tables/leads/rows/0/2/0", -1),
+        put("tables/leads/rows/0/2/0", 0.5),
+        put("tables/leads/rows/1", [2_857, 1, [1]]),
     ],
 )
 def test_a_broken_checkpoint_is_refused(change):
@@ -305,6 +301,6 @@ def test_a_checkpoint_of_more_names_or_weeks_than_may_be_is_refused():
     for parameters in ({"max_names": 2}, {"weeks": 3}):
         with pytest.raises(ModelFormatError):
             Cohorts.restore(state, **parameters)
-    state["tables"]["leads_by_source"]["rows"].append(state["tables"]["leads_by_source"]["rows"][0])
+    state["tables"]["leads"]["rows"].append(state["tables"]["leads"]["rows"][0])
     with pytest.raises(ModelFormatError, match="twice"):
         Cohorts.restore(state)
