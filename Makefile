@@ -23,7 +23,7 @@ demo: $(READY) ## see leads being scored live; ARGS="--events 20000 --json" for 
 
 .PHONY: test
 test: $(READY) ## run the tests; ARGS="-k routing" for some of them
-	$(BIN)/pytest --ignore=tests/benchmarks $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --ignore=tests/benchmarks $(ARGS)
 
 .PHONY: figures
 figures: $(READY) ## show that published figures are reached, and that an event takes no more work than it did

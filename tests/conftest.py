@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka_fixture import BOOTSTRAP, best_kafka
@@ -57,6 +58,36 @@ def data_file() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+def _needs_kafka(item: pytest.Item) -> bool:
+    return item.get_closest_marker("kafka") is not None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep a file's tests in one process, and all that need a Kafka in the one that has it."""
+    group = "kafka" if _needs_kafka(item) else str(item.path)
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests with a Kafka behind the others: these measure time, and have it to themselves."""
+    items.sort(key=_needs_kafka)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let the process that collects the results know which Kafka was used."""
+    output: dict[str, list[str]] | None = getattr(session.config, "workeroutput", None)
+    if output is not None and (used := session.config.stash.get(_USED, None)):
+        output["kafka"] = [used, *session.config.stash.get(_NOTES, [])]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over which Kafka a process has used."""
+    if told := getattr(node, "workeroutput", {}).get("kafka"):
+        node.config.stash[_USED], *node.config.stash[_NOTES] = told
 
 
 def pytest_terminal_summary(

@@ -47,6 +47,7 @@ WHERE_THERE_IS_MORE_TO_TELL = {
     "leadstream_promotions",
     "leadstream_qini_ratio",
     "leadstream_sales_agreement_ratio",
+    "leadstream_segment_changes",
     "leadstream_uplift_ratio",
     *(f.name for f in REGISTRY.collect() if f.name.startswith(GROUPS)),
 }
