@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from kafka_fixture import BOOTSTRAP, best_kafka
 from prepared_process import preparer
 
 from stream.kafka.brokers.broker import Broker
+
+# How long an example takes says something of the machine and of what else it does.
+settings.register_profile("without_deadline", deadline=None)
+if settings().deadline is not None:
+    settings.load_profile("without_deadline")
 
 # Programs of other engines, which a benchmark starts.
 collect_ignore_glob = ["benchmarks/peers/*"]

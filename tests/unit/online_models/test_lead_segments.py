@@ -161,6 +161,7 @@ def test_a_lead_is_counted_once_wherever_it_goes():
 
 def test_too_little_known_is_no_segment_and_changes_nothing():
     model = known()
+    model.fit()
     before = json.dumps(model.checkpoint())
     few = vector(Random(1), "reader", views=7)
     assert not model.learn_one(few, "1/1")
