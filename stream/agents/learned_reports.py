@@ -30,6 +30,7 @@ class LearnedReports:
         self._settings = settings
         self._gauges = ReportGauges()
         self._learners: list[ReportLearner] = []
+        self._fitting: list[ReportLearner] = []
         self._served: dict[str, dict[str, Any]] = {}
         self._due_s: dict[str, float] = {}
 
@@ -39,10 +40,12 @@ class LearnedReports:
         if self._settings.reports:
             terms = self._settings.report_terms()
             self._learners = [ReportLearner(name, terms) for name in REPORTS]
+            # Asked after each record, and of few.
+            self._fitting = [of for of in self._learners if isinstance(of.report, Fits)]
 
     def discard(self) -> None:
         """Forget all."""
-        self._learners, self._served, self._due_s = [], {}, {}
+        self._learners, self._fitting, self._served, self._due_s = [], [], {}, {}
 
     def resume(self, checkpoint: ModelCheckpoint) -> None:
         """Let a report go on from its checkpoint; raises ValueError if it does not fit."""
@@ -68,7 +71,7 @@ class LearnedReports:
 
     async def fit(self) -> None:
         """Fit what is due, beside the process's other work."""
-        for learner in self._learners:
+        for learner in self._fitting:
             report = learner.report
             if isinstance(report, Fits) and report.is_fit_due:
                 await asyncio.to_thread(report.fit)

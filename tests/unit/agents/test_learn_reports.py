@@ -1,5 +1,7 @@
 """The learner's process and reports: kept, served where they serve, told to Prometheus."""
 
+import math
+import threading
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import SimpleNamespace
@@ -9,10 +11,17 @@ import orjson
 import pytest
 from learner_process import Kafka, learner_of
 
-from schemas.milestones import InflowCounted, Milestone, PurchaseHistory, PurchasesChanged
+from schemas.milestones import (
+    InflowCounted,
+    Milestone,
+    PurchaseHistory,
+    PurchasesChanged,
+    SegmentSeen,
+)
 from stream import metrics
 from stream.agents import learned_reports
 from stream.lead.worth import MODEL
+from stream.reports.segments import SegmentsReport
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 START_DAY = int(START.timestamp() // 86_400)
@@ -45,6 +54,32 @@ def purchases(customers: int = 120) -> list[Milestone]:
             )  # fmt: skip
             history, day = after, day + random.randrange(1, 40)
     return sorted(found, key=lambda one: one.occurred_at)
+
+
+async def test_segments_are_searched_for_beside_the_loop_and_serve(monkeypatch):
+    fit, threads = SegmentsReport.fit, []
+
+    def noted(report: SegmentsReport) -> None:
+        threads.append(threading.current_thread())
+        fit(report)
+
+    monkeypatch.setattr(SegmentsReport, "fit", noted)
+    random, found = Random(1), []
+    for number in range(120):
+        pages = random.choice((("blog", "webinars"), ("pricing", "docs")))
+        counts = {f"count:page_view:{page}": math.log1p(4.0) for page in pages}
+        x = {"count:page_view": math.log1p(8.0), **counts}
+        found.append(SegmentSeen(lead_hash=f"{number:032x}", x=x, occurred_at=START))
+    kafka = Kafka([])
+    await (await learner_of(kafka, monkeypatch)).process(rows(found))
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+    version = kafka.store.serving(SegmentsReport.name)
+    assert version is not None
+    assert version.startswith("latent_classes-1")
+    scorer = kafka.store.segments(version)
+    assert scorer is not None
+    assert set(scorer.names) == {"s1", "s2"}
 
 
 async def test_lifetime_value_serves_and_goes_on_after_a_crash_as_if_there_had_been_none(
