@@ -28,9 +28,9 @@ DEAD_LETTERS = Counter(
     registry=REGISTRY,
 )
 SEGMENT_CHANGES = Counter(
-    "leadstream_segment_changes_total",
+    "leadstream_segment_changes",
     "Leads that came into another segment, by how segments came about (learned, rule).",
-    ["kind"],
+    ("kind",),
     registry=REGISTRY,
 )
 SCORE_CHANGES = Counter(
