@@ -24,7 +24,8 @@ _RFC3339 = re.compile(_RFC3339_PATTERN)
 _MAX_TIMESTAMP_CHARACTERS = 64  # the pattern knows no end of decimals
 
 
-def _parse_rfc3339(value: Any) -> datetime:
+def parse_timestamp(value: Any) -> datetime:
+    """Return an RFC 3339 date and time with its offset; raise ValueError for anything else."""
     if isinstance(value, datetime):
         return value
     if (
@@ -45,7 +46,7 @@ def _parse_rfc3339(value: Any) -> datetime:
 
 Timestamp = Annotated[
     AwareDatetime,
-    BeforeValidator(_parse_rfc3339),
+    BeforeValidator(parse_timestamp),
     Field(strict=False),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": _RFC3339_PATTERN}),
 ]

@@ -33,6 +33,23 @@ SEGMENT_CHANGES = Counter(
     ("kind",),
     registry=REGISTRY,
 )
+COLLECT_REQUESTS = Counter(
+    "leadstream_collect_requests",
+    "Requests to the collector, by endpoint and HTTP status.",
+    ("endpoint", "status"),
+    registry=REGISTRY,
+)
+COLLECT_SECONDS = Histogram(
+    "leadstream_collect_seconds",
+    "Time that the collector took to answer, Kafka's acknowledgement included.",
+    buckets=_LATENCY_BUCKETS_S,
+    registry=REGISTRY,
+)
+COLLECT_IN_FLIGHT_BYTES = Gauge(
+    "leadstream_collect_in_flight_bytes",
+    "Bytes of requests to the collector that wait for Kafka's acknowledgement.",
+    registry=REGISTRY,
+)
 SCORE_CHANGES = Counter(
     "leadstream_score_changes",
     "Score changes sent, by the tier after the change.",

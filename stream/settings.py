@@ -1,6 +1,7 @@
 """Every setting, once: its default, its unit and a sentence. Prefix ``LEADSTREAM_``."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -98,6 +99,16 @@ def _checked_competitors(text: str) -> str:
     return text
 
 
+def _checked_origins(text: str) -> str:
+    for item in _items(text):
+        if item != "*" and not re.fullmatch(r"https?://[^/\s]+", item):
+            raise ValueError(
+                f"{item!r} is no origin; give scheme and host, like https://www.example.com, "
+                "with commas between, or * for any"
+            )
+    return text
+
+
 MAX_PRODUCT_TASKS = 8
 MAX_MODEL_CHARACTERS = 64
 
@@ -109,6 +120,7 @@ Countries = Annotated[str, AfterValidator(_checked_countries)]
 Tasks = Annotated[str, AfterValidator(_checked_tasks)]
 Products = Annotated[str, AfterValidator(_checked_products)]
 Competitors = Annotated[str, AfterValidator(_checked_competitors)]
+Origins = Annotated[str, AfterValidator(_checked_origins)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -338,6 +350,30 @@ class Settings(BaseSettings):
     web_token: SecretStr = Field(
         SecretStr(""),
         description="Who asks a worker about leads has to bring it; needed beyond loopback.",
+    )
+    collect_host: str = Field(
+        "127.0.0.1", description="Address at which `leadstream collect` takes events."
+    )
+    collect_port: int = Field(
+        9109, ge=0, le=65_535, description="Port at which it does; 0 takes a free one."
+    )
+    write_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Who sends events over HTTP has to bring one of these; with commas. A web "
+        "page's key can be read by all of its visitors: give pages one of their own.",
+    )
+    collect_origins: Origins = Field(
+        "",
+        description="Origins of web pages that may send, like https://www.example.com, with "
+        "commas; * for any.",
+    )
+    collect_in_flight_bytes: int = Field(
+        33_554_432,
+        ge=1_048_576,
+        description="Bytes of requests that may wait for Kafka; more are asked to come again.",
+    )
+    collect_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        5.0, description="Seconds that Kafka may take to acknowledge before the sender is told no."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log lines that are written."
@@ -711,6 +747,10 @@ class Settings(BaseSettings):
     def report_terms(self) -> Terms:
         """Return what reports go by."""
         return Terms(self.currency, self.leads_per_day)
+
+    def senders(self) -> tuple[list[str], list[str]]:
+        """Return the write keys of those who send over HTTP, and the origins of their pages."""
+        return _items(self.write_keys.get_secret_value()), _items(self.collect_origins)
 
     def sealer(self) -> Sealer:
         """Return what seals and opens dead letters."""

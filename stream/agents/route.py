@@ -11,6 +11,7 @@ from stream import metrics
 from stream.kafka.ownership import Ownership
 from stream.kafka.transactions import SharedProducer
 from stream.kafka.transport import Records
+from stream.lead.given_reasons import given_reason
 from stream.lead.outputs import Origin, Output
 from stream.lead.routing import Router
 from stream.settings import Settings
@@ -69,7 +70,12 @@ class RouteWorker:
             origin = Origin(name, record.partition, record.offset, record.timestamp / 1000.0)
             done[record.topic, record.partition] = record.offset + 1
             try:
-                routed = self._router.route(record.key, record.value, origin, now_s)
+                reason = given_reason(record.headers)
+                routed = (
+                    self._router.route(record.key, record.value, origin, now_s)
+                    if reason is None
+                    else self._router.set_aside(record.key, record.value, origin, reason)
+                )
             except Exception:
                 log.exception("cannot route an event", at=origin.position)
                 routed = self._router.set_aside(record.key, record.value, origin)

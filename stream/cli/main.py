@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from stream.bench.harness import BenchError
 from stream.cli import (
     bench,
+    collect,
     dead_letters,
     export,
     inspect,
@@ -23,6 +24,7 @@ from stream.cli import (
     run,
     state,
 )
+from stream.collector.process import CollectorError
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
@@ -48,6 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run.register(app)
+collect.register(app)
 operate.register(app)
 models.register(app)
 inspect.register(app)
@@ -61,6 +64,7 @@ dead_letters.register(app)
 _EXPECTED = (
     BenchError,
     BrokerError,
+    CollectorError,
     DeadLetterError,
     EventFileError,
     FeedError,

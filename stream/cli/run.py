@@ -77,7 +77,7 @@ def worker(
     """
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
-    _warn_of_development_keys(settings)
+    warn_of_development_keys(settings)
     try:
         chosen = parse_names(roles, ROLES)
     except ValueError as error:
@@ -94,7 +94,8 @@ def worker(
     event_loop.run(_work(WorkerProcess(settings, chosen), started))
 
 
-def _warn_of_development_keys(settings: Settings) -> None:
+def warn_of_development_keys(settings: Settings) -> None:
+    """Say which secrets are those of the source code, where Kafka is shared with others."""
     brokers = (address.rpartition(":")[0] for address in settings.kafka_bootstrap.split(","))
     if all(is_loopback(host.strip()) for host in brokers):
         return

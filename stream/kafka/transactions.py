@@ -129,7 +129,7 @@ class SharedProducer:
         """Start, or start anew where the producer has given up for good."""
         async with self._opening:
             producer = self._producer
-            if producer is not None and not producer._sender.sender_task.done():
+            if producer is not None and not has_given_up(producer):
                 return
             if producer is not None:
                 await producer.stop()
@@ -151,6 +151,11 @@ class SharedProducer:
         await append(self._producer, await addressed(self._producer, self._settings, outputs))
         for (topic, partition), next_offset in next_offsets.items():
             self._committer.note_offset(topic, partition, next_offset)
+
+
+def has_given_up(producer: AIOKafkaProducer) -> bool:
+    """Tell whether a producer that was started sends no more, for good."""
+    return bool(producer._sender.sender_task.done())
 
 
 async def addressed(

@@ -132,9 +132,15 @@ class Router:
         outputs = tuple(_log_records(event, checked, address, links, headers))
         return Routed(event["type"], "accepted", outputs)
 
-    def set_aside(self, key: bytes | None, value: bytes | None, origin: Origin) -> Routed:
-        """Refuse a record that ``route`` failed at: one must not stop all that come after."""
-        return self._refused(key, value or b"", origin, FAULT_OF_OURS)
+    def set_aside(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        origin: Origin,
+        refusal: Refusal = FAULT_OF_OURS,
+    ) -> Routed:
+        """Refuse a record unread: by default one that ``route`` failed at, so that it goes on."""
+        return self._refused(key, value or b"", origin, refusal)
 
     def _refused(self, key: bytes | None, value: bytes, origin: Origin, refusal: Refusal) -> Routed:
         letter = dead_letter(

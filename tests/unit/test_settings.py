@@ -74,7 +74,7 @@ def test_development_keys_are_warned_of_where_kafka_is_shared(bootstrap, warned,
     settings = Settings(kafka_bootstrap=bootstrap, **own)
     with structlog.testing.capture_logs() as logs:
         monkeypatch.setattr(run, "structlog", structlog)
-        run._warn_of_development_keys(settings)
+        run.warn_of_development_keys(settings)
     assert [entry["setting"] for entry in logs] == warned
 
 

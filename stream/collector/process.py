@@ -1,0 +1,88 @@
+"""The collector as a process: HTTP at one end, Kafka at the other, metrics beside it."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from stream import metrics
+from stream.collector.access import Access
+from stream.collector.collecting import Collector
+from stream.collector.server import CollectorServer
+from stream.kafka.intake import Intake, Room
+from stream.lead.routing import Router
+from stream.settings import Settings
+from stream.web import WebServer
+
+log = structlog.get_logger(__name__)
+
+
+class CollectorError(RuntimeError):
+    """The collector cannot be started; the message says what to do."""
+
+
+class CollectorProcess:
+    """Takes events in until it is told to end.
+
+    Raises
+    ------
+    CollectorError
+        If no write key is set.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        write_keys, origins = settings.senders()
+        if not write_keys:
+            raise CollectorError(
+                "LEADSTREAM_WRITE_KEYS is empty, so nobody could send; set one or more, with "
+                "commas, like the output of `openssl rand -hex 16`"
+            )
+        self._settings = settings
+        self._intake = Intake(settings, settings.collect_timeout_s)
+        self._room = Room(settings.collect_in_flight_bytes)
+        router = Router(
+            settings.email_key.get_secret_value().encode(),
+            settings.sealer(),
+            replayed=settings.clock == "event",
+            future_tolerance_s=settings.future_tolerance_s,
+        )
+        self._server = CollectorServer(
+            Access(write_keys, origins), Collector(router), self._intake, self._room
+        )
+        self._web = WebServer(
+            settings.web_host,
+            settings.web_port,
+            lambda: self._intake.is_ready,
+            before_metrics=lambda: metrics.COLLECT_IN_FLIGHT_BYTES.set(self._room.taken_bytes),
+        )
+
+    async def run(self, started: Callable[[str, str], None]) -> None:
+        """Run until SIGTERM or SIGINT, then end what is under way.
+
+        Parameters
+        ----------
+        started
+            Called with the URL for events and the URL of metrics once both are there.
+
+        Raises
+        ------
+        aiokafka.errors.KafkaConnectionError
+            If Kafka does not answer.
+        stream.kafka.administration.TopicError
+            If an input topic is missing.
+        """
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        try:
+            await self._intake.open()
+            metrics_url = await self._web.start()
+            host, port = self._settings.collect_host, self._settings.collect_port
+            started(await self._server.start(host, port), metrics_url)
+            await told.wait()
+            log.info("stopping")
+        finally:
+            await self._server.stop()
+            await self._intake.close()
+            await self._web.stop()

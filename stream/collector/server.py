@@ -1,0 +1,248 @@
+"""The collector over HTTP: the tracking API's paths, and what stands around a request."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import structlog
+from aiohttp import web
+
+from stream import metrics
+from stream.collector.access import Access, preflight
+from stream.collector.bodies import (
+    MAX_BODY_BYTES,
+    parsed_batch,
+    parsed_message,
+    too_large,
+    unpacked,
+)
+from stream.collector.collecting import Call, Collected, Collector, Delivery
+from stream.collector.refusals import RefusedRequestError
+from stream.kafka.intake import Intake, NotAcknowledgedError, Room
+from stream.lead.routing import Refusal
+
+log = structlog.get_logger(__name__)
+
+BATCH = "batch"
+PATHS: Mapping[str, Call | None] = {
+    "/v1/page": "page",
+    "/v1/p": "page",
+    "/v1/screen": "screen",
+    "/v1/s": "screen",
+    "/v1/track": "track",
+    "/v1/t": "track",
+    "/v1/identify": "identify",
+    "/v1/i": "identify",
+    "/v1/group": "group",
+    "/v1/g": "group",
+    "/v1/alias": "alias",
+    "/v1/a": "alias",
+    "/v1/batch": None,
+    "/v1/b": None,
+}
+"""Paths of the tracking API and their call; None for a batch. The short ones are those that
+Segment's browser library asks for."""
+BODY_TIMEOUT_S = 10.0
+RETRY_SOON_S = 1
+RETRY_LATER_S = 5
+YIELD_EVERY = 100
+"""Messages of a batch after which others have their turn."""
+
+_SUCCESS = orjson.dumps({"success": True})
+
+
+class CollectorServer:
+    """Answers the tracking API.
+
+    Parameters
+    ----------
+    access
+        Says who may send.
+    collector
+        Makes records of messages.
+    intake
+        Takes records to Kafka.
+    room
+        Bounds what is under way.
+    clock
+        Returns epoch seconds.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        collector: Collector,
+        intake: Intake,
+        room: Room,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._access = access
+        self._collector = collector
+        self._intake = intake
+        self._room = room
+        self._clock = clock
+        self._runner: web.AppRunner | None = None
+
+    def application(self) -> web.Application:
+        """Return the routes."""
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        for path, call in PATHS.items():
+            answer = self._answering(call or BATCH, self._collecting(call))
+            application.router.add_post(path, answer)
+            application.router.add_options(path, answer)
+        return application
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen; return the base URL."""
+        # Bodies are unpacked here, within bounds, and not by the framework.
+        runner = web.AppRunner(self.application(), access_log=None, auto_decompress=False)
+        await runner.setup()
+        self._runner = runner
+        await web.TCPSite(runner, host, port).start()
+        found = runner.addresses[0][:2]
+        return f"http://{found[0]}:{found[1]}"
+
+    async def stop(self) -> None:
+        """Listen no longer, and end what is under way."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _answering(
+        self, endpoint: str, work: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Return a handler that says what went wrong, counts and lets browsers read the answer."""
+
+        async def answer(request: web.Request) -> web.Response:
+            started_s = time.perf_counter()
+            allowed: dict[str, str] = {}
+            try:
+                allowed = self._access.check_origin(request.headers.get("Origin"))
+                if request.method == "OPTIONS":
+                    response = web.Response(status=204, headers=preflight())
+                else:
+                    response = await work(request)
+            except RefusedRequestError as error:
+                response = _answered(error.body(), error.status)
+                if error.retry_after_s is not None:
+                    response.headers["Retry-After"] = str(error.retry_after_s)
+                if error.status == 401:
+                    response.headers["WWW-Authenticate"] = 'Basic realm="leadstream"'
+            response.headers.update(allowed)
+            metrics.COLLECT_REQUESTS.labels(endpoint, str(response.status)).inc()
+            metrics.COLLECT_SECONDS.observe(time.perf_counter() - started_s)
+            return response
+
+        return answer
+
+    def _collecting(self, call: Call | None) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def collect(request: web.Request) -> web.Response:
+            authorization = request.headers.get("Authorization")
+            if authorization is not None:
+                self._access.check_key(authorization, None)  # before anything is read
+            size_bytes = _size_bytes(request)
+            if not self._room.take(size_bytes):
+                raise RefusedRequestError(
+                    429,
+                    f"{self._room.taken_bytes:,} bytes are under way, at most "
+                    f"{self._room.limit_bytes:,} (LEADSTREAM_COLLECT_IN_FLIGHT_BYTES); send this "
+                    "again later",
+                    retry_after_s=RETRY_SOON_S,
+                )
+
+            def give_back() -> None:
+                self._room.give_back(size_bytes)
+
+            hands_over = False
+            try:
+                plain = unpacked(await _read(request), request.headers.get("Content-Encoding", ""))
+                body = parsed_batch(plain) if call is None else parsed_message(plain)
+                if authorization is None:
+                    self._access.check_key(None, body.write_key)
+                delivery = Delivery(body.sent_at, self._clock(), _fresh_id, _browser(request))
+                found = []
+                for number, message in enumerate(body.messages, start=1):
+                    found.append(self._collector.collect(message, call, delivery))
+                    if number % YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
+                hands_over = True
+                await self._append(found, give_back)
+            finally:
+                if not hands_over:
+                    give_back()
+            return _outcome(call, found)
+
+        return collect
+
+    async def _append(self, found: list[Collected], when_settled: Callable[[], None]) -> None:
+        try:
+            await self._intake.append([item.record for item in found], when_settled)
+        except NotAcknowledgedError as error:
+            log.warning("not acknowledged", records=len(found), error=str(error))
+            raise RefusedRequestError(
+                503,
+                f"{error}; send this again later, with the same messageId it counts once",
+                retry_after_s=RETRY_LATER_S,
+            ) from None
+        for item in found:
+            outcome = "accepted" if item.refusal is None else item.refusal.reason
+            metrics.EVENTS.labels("collect", item.record.label, outcome).inc()
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large(f"more than {MAX_BODY_BYTES:,}") from None
+    except TimeoutError:
+        raise RefusedRequestError(
+            408,
+            f"the body has not come within {BODY_TIMEOUT_S:g} s; send it again",
+            retry_after_s=RETRY_SOON_S,
+        ) from None
+
+
+def _size_bytes(request: web.Request) -> int:
+    """Return the room that a request may take: what is not known beforehand counts as the most."""
+    length = request.content_length
+    if length is not None and length > MAX_BODY_BYTES:
+        raise too_large(f"{length:,}")
+    if length is None or request.headers.get("Content-Encoding"):
+        return MAX_BODY_BYTES
+    return length
+
+
+def _browser(request: web.Request) -> str | None:
+    # Only browsers say where they send from: of a server's library the agent is not the lead's.
+    return request.headers.get("User-Agent") if "Origin" in request.headers else None
+
+
+def _fresh_id() -> str:
+    return uuid4().hex
+
+
+def _outcome(call: Call | None, found: list[Collected]) -> web.Response:
+    """Return the answer to a request whose messages all are in Kafka, valid or not."""
+    refused = [
+        {"index": index, **_refusal(item.refusal)}
+        for index, item in enumerate(found)
+        if item.refusal is not None
+    ]
+    if not refused:
+        return web.Response(body=_SUCCESS, content_type="application/json")
+    if call is not None and found[0].refusal is not None:
+        said = _refusal(found[0].refusal)
+        return _answered({"success": False, "error": said["message"], **said}, 400)
+    return _answered({"success": True, "refused": refused}, 200)
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    message = refusal.detail or refusal.message
+    return {"reason": refusal.reason, "field": refusal.field, "message": message}
+
+
+def _answered(body: Mapping[str, Any], status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
