@@ -23,6 +23,7 @@ class CollectorHandle:
 
     def __init__(self, settings: Settings, log: Path) -> None:
         self.log = log
+        log.touch()
         self.process = PreparedProcess(["collect"], environment(settings), log, log)
         self.url, self.metrics_url = self._wait_until_up()
 

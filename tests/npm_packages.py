@@ -1,0 +1,50 @@
+"""The libraries that websites and servers send with: real ones, of fixed versions, from npm."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PACKAGES = ("@segment/analytics-node@3.1.0", "@rudderstack/rudder-sdk-node@3.0.13")
+INSTALL_S = 200.0
+
+
+def installed() -> Path:
+    """Return the folder whose ``node_modules`` holds the packages, outside of the repository.
+
+    Without Node.js the test is skipped; in CI it fails.
+    """
+    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
+    if missing:
+        reason = f"{' and '.join(missing)} not found: install Node.js 20 or newer with npm"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"in CI no test may be skipped: {reason}")
+        pytest.skip(reason)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "leadstream" / "npm" / "_".join(p.replace("/", "-") for p in PACKAGES)
+    done = folder / "installed"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund",
+             "--ignore-scripts", "--save-exact", *PACKAGES],
+            check=True, timeout=INSTALL_S, capture_output=True,
+        )  # fmt: skip
+        done.touch()
+    return folder
+
+
+def ran(script: Path, timeout_s: float, **environment: str) -> str:
+    """Run a script that may require the packages; return what it printed."""
+    done = subprocess.run(
+        ["node", str(script)],
+        env={**os.environ, "NODE_PATH": str(installed() / "node_modules"), **environment},
+        timeout=timeout_s,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
