@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from stream.bench.collect import bench_collect
 from stream.bench.growth import bench_growth
 from stream.bench.latency import bench_latency
 from stream.bench.policy import bench_policy
@@ -74,6 +75,21 @@ def latency(
     Example: leadstream bench latency --json
     """
     _print(asyncio.run(bench_latency(seconds, rounds, kafka)), json=json)
+
+
+@bench_app.command()
+def collect(
+    seconds: Annotated[float, typer.Option(min=1.0, help="How long each load lasts.")] = 20.0,
+    rounds: Annotated[int, typer.Option(min=1, help="How many times.")] = 5,
+    rate: Annotated[float, typer.Option(min=100, help="Events a second.")] = 2_000.0,
+    kafka: Kafka = "jvm",
+    json: Json = False,
+) -> None:
+    """Time from an event's sending over HTTP to its acknowledgement.
+
+    Example: leadstream bench collect --json
+    """
+    _print(asyncio.run(bench_collect(seconds, rounds, rate, kafka)), json=json)
 
 
 @bench_app.command()

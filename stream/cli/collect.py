@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from stream.cli.run import warn_of_development_keys
+from stream.cli.run import collect_garbage_rarely, warn_of_development_keys
 from stream.collector.process import CollectorProcess
 from stream.kafka import event_loop
 from stream.logs import configure_logs
@@ -24,6 +24,7 @@ def collect() -> None:
     settings = Settings()
     configure_logs(settings.log_level, settings.log_format)
     warn_of_development_keys(settings)
+    collect_garbage_rarely()
 
     def started(url: str, metrics_url: str) -> None:
         print(

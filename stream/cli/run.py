@@ -83,15 +83,22 @@ def worker(
     except ValueError as error:
         raise typer.BadParameter(f"--roles {error}") from None
 
-    # States live long and hold no cycles: to look through all of them for some is time lost, and
-    # a pause in which every lead waits.
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_garbage_rarely()
 
     def started(url: str) -> None:
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
     event_loop.run(_work(WorkerProcess(settings, chosen), started))
+
+
+def collect_garbage_rarely() -> None:
+    """Look for cycles seldom, and never in what is there already.
+
+    What lives long holds no cycles: to look through all of it for some is time lost, and a pause
+    in which every event waits.
+    """
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def warn_of_development_keys(settings: Settings) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import structlog
 from aiohttp import web
+from prometheus_client import Counter
 
 from stream import metrics
 from stream.collector.access import Access, preflight
@@ -131,7 +133,7 @@ class CollectorServer:
                 if error.status == 401:
                     response.headers["WWW-Authenticate"] = 'Basic realm="leadstream"'
             response.headers.update(allowed)
-            metrics.COLLECT_REQUESTS.labels(endpoint, str(response.status)).inc()
+            _requests(endpoint, response.status).inc()
             metrics.COLLECT_SECONDS.observe(time.perf_counter() - started_s)
             return response
 
@@ -188,11 +190,23 @@ class CollectorServer:
             ) from None
         for item in found:
             outcome = "accepted" if item.refusal is None else item.refusal.reason
-            metrics.EVENTS.labels("collect", item.record.label, outcome).inc()
+            _events(item.record.label, outcome).inc()
+
+
+@cache
+def _requests(endpoint: str, status: int) -> Counter:
+    return metrics.COLLECT_REQUESTS.labels(endpoint, str(status))
+
+
+@cache
+def _events(event_type: str, outcome: str) -> Counter:
+    return metrics.EVENTS.labels("collect", event_type, outcome)
 
 
 async def _read(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # all of it came with the head, as it mostly does
+            return await request.read()
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

@@ -109,20 +109,19 @@ class Intake:
         Parameters
         ----------
         when_settled
-            Called once nothing of them is under way any more: before this returns, or, where Kafka
-            has not answered in time, whenever it does.
+            Called once, when nothing of them is under way any more: before this returns, or, where
+            Kafka has not answered in time, whenever it does.
 
         Raises
         ------
         NotAcknowledgedError
             If they are not acknowledged. They may still come to be appended.
         """
-        under_way: set[asyncio.Future[Any]] = set()
+        under_way = _UnderWay(when_settled)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._send(records, under_way)
-                if under_way:
-                    await asyncio.wait(under_way)
+                await under_way.acknowledged
         except TimeoutError:
             raise NotAcknowledgedError(
                 f"Kafka has not acknowledged within {self._timeout_s:g} s"
@@ -130,13 +129,10 @@ class Intake:
         except (KafkaError, TopicError) as error:
             raise NotAcknowledgedError(f"Kafka does not take records: {_said(error)}") from error
         finally:
-            _when_all_done(under_way, when_settled)
-        for future in under_way:
-            if (refusal := future.exception()) is not None:
-                said = f"Kafka has refused a record: {_said(refusal)}"
-                raise NotAcknowledgedError(said) from refusal
+            under_way.complete()
+            under_way.acknowledged.cancel()  # where an error has come before it
 
-    async def _send(self, records: Iterable[Output], under_way: set[asyncio.Future[Any]]) -> None:
+    async def _send(self, records: Iterable[Output], under_way: "_UnderWay") -> None:
         if not self.is_ready:
             log.warning("connects to Kafka anew")
             await self.open()
@@ -155,6 +151,7 @@ class Intake:
                     headers=record.headers,
                 )
             )
+        under_way.complete()
 
     async def _found(self, producer: AIOKafkaProducer, topic: topics.Topic) -> tuple[str, int]:
         name = self._settings.topic(topic.name)
@@ -166,22 +163,47 @@ class Intake:
             ) from None
 
 
-def _when_all_done(futures: set[asyncio.Future[Any]], call: Callable[[], None]) -> None:
-    left = sum(not future.done() for future in futures)
+class _UnderWay:
+    """What is sent and not yet acknowledged of one call.
 
-    def one_done(future: asyncio.Future[Any]) -> None:
-        nonlocal left
-        left -= 1
-        if not future.cancelled():
-            future.exception()  # told already; asyncio would log it once more
-        if left == 0:
-            call()
+    ``acknowledged`` is done once ``complete`` was called and all is, with the first error if any.
+    """
 
-    for future in futures:
-        if not future.done():
-            future.add_done_callback(one_done)
-    if left == 0:
-        call()
+    def __init__(self, when_settled: Callable[[], None]) -> None:
+        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._when_settled = when_settled
+        self._left = 1  # for `complete`
+        self._error: BaseException | None = None
+        self._is_complete = False
+
+    def add(self, future: asyncio.Future[Any]) -> None:
+        self._left += 1
+        future.add_done_callback(self._one_done)
+
+    def complete(self) -> None:
+        """Say that nothing more is added."""
+        if not self._is_complete:
+            self._is_complete = True
+            self._count_down()
+
+    def _one_done(self, future: asyncio.Future[Any]) -> None:
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        self._error = self._error or error
+        self._count_down()
+
+    def _count_down(self) -> None:
+        self._left -= 1
+        if self._left > 0:
+            return
+        self._when_settled()
+        if self.acknowledged.done():  # nobody waits any more
+            return
+        if self._error is None:
+            self.acknowledged.set_result(None)
+        else:
+            self.acknowledged.set_exception(
+                KafkaError(f"a record was refused: {_said(self._error)}")
+            )
 
 
 def _said(error: BaseException) -> str:
