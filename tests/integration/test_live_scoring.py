@@ -29,7 +29,7 @@ from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, find_lead
 
 WAIT_S = 30.0
-GROUPS = ("leadstream_group_", "leadstream_fairness_")
+GROUPS = ("leadstream_group_", "leadstream_fairness_", "leadstream_collect_requests")
 WHERE_SOMETHING_IS_WRONG = {
     "leadstream_milestones_refused",
     "leadstream_batch_retries",
