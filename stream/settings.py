@@ -367,6 +367,21 @@ class Settings(BaseSettings):
         description="Origins of web pages that may send, like https://www.example.com, with "
         "commas; * for any.",
     )
+    pixel_key: SecretStr = Field(
+        SecretStr(""),
+        description="The secret that `leadstream pixel-url` signs with: opens of mails are taken "
+        "from pixels so signed.",
+    )
+    sendgrid_verification_key: SecretStr = Field(
+        SecretStr(""),
+        description="SendGrid's verification key of its signed event webhook, which then may send "
+        "to /v1/webhooks/sendgrid.",
+    )
+    mailgun_signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="Mailgun's HTTP webhook signing key; its webhooks then may send to "
+        "/v1/webhooks/mailgun.",
+    )
     collect_in_flight_bytes: int = Field(
         33_554_432,
         ge=1_048_576,

@@ -25,6 +25,7 @@ from stream.cli import (
     state,
 )
 from stream.collector.process import CollectorError
+from stream.collector.webhooks import WebhookKeyError
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
@@ -78,6 +79,7 @@ _EXPECTED = (
     TomlFileError,
     TopicError,
     WarehouseError,
+    WebhookKeyError,
 )
 
 

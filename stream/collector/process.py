@@ -9,7 +9,8 @@ import structlog
 from stream import metrics
 from stream.collector.access import Access
 from stream.collector.collecting import Collector
-from stream.collector.server import CollectorServer
+from stream.collector.server import CollectorServer, Mails
+from stream.collector.webhooks import Mailgun, SendGrid
 from stream.kafka.intake import Intake, Room
 from stream.lead.routing import Router
 from stream.settings import Settings
@@ -48,7 +49,11 @@ class CollectorProcess:
             future_tolerance_s=settings.future_tolerance_s,
         )
         self._server = CollectorServer(
-            Access(write_keys, origins), Collector(router), self._intake, self._room
+            Access(write_keys, origins),
+            Collector(router),
+            self._intake,
+            self._room,
+            _mails(settings),
         )
         self._web = WebServer(
             settings.web_host,
@@ -86,3 +91,13 @@ class CollectorProcess:
             await self._server.stop()
             await self._intake.close()
             await self._web.stop()
+
+
+def _mails(settings: Settings) -> Mails:
+    sendgrid = settings.sendgrid_verification_key.get_secret_value()
+    mailgun = settings.mailgun_signing_key.get_secret_value()
+    return Mails(
+        settings.pixel_key.get_secret_value().encode(),
+        SendGrid(sendgrid, settings.duplicate_window_s) if sendgrid else None,
+        Mailgun(mailgun) if mailgun else None,
+    )

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
@@ -13,6 +14,7 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from stream import metrics
+from stream.collector import pixel
 from stream.collector.access import Access, preflight
 from stream.collector.bodies import (
     MAX_BODY_BYTES,
@@ -23,6 +25,7 @@ from stream.collector.bodies import (
 )
 from stream.collector.collecting import Call, Collected, Collector, Delivery
 from stream.collector.refusals import RefusedRequestError
+from stream.collector.webhooks import Mailgun, SendGrid
 from stream.kafka.intake import Intake, NotAcknowledgedError, Room
 from stream.lead.routing import Refusal
 
@@ -56,6 +59,17 @@ YIELD_EVERY = 100
 _SUCCESS = orjson.dumps({"success": True})
 
 
+class Mails(NamedTuple):
+    """Who may tell of mails: the pixel's secret, and the providers; empty and None for nobody."""
+
+    pixel_key: bytes
+    sendgrid: SendGrid | None
+    mailgun: Mailgun | None
+
+
+NO_MAILS = Mails(b"", None, None)
+
+
 class CollectorServer:
     """Answers the tracking API.
 
@@ -69,6 +83,8 @@ class CollectorServer:
         Takes records to Kafka.
     room
         Bounds what is under way.
+    mails
+        Who may tell of mails.
     clock
         Returns epoch seconds.
     """
@@ -79,12 +95,14 @@ class CollectorServer:
         collector: Collector,
         intake: Intake,
         room: Room,
+        mails: Mails = NO_MAILS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._access = access
         self._collector = collector
         self._intake = intake
         self._room = room
+        self._mails = mails
         self._clock = clock
         self._runner: web.AppRunner | None = None
 
@@ -95,6 +113,13 @@ class CollectorServer:
             answer = self._answering(call or BATCH, self._collecting(call))
             application.router.add_post(path, answer)
             application.router.add_options(path, answer)
+        for path, told in (
+            ("/v1/webhooks/sendgrid", self._told_by_sendgrid),
+            ("/v1/webhooks/mailgun", self._told_by_mailgun),
+        ):
+            application.router.add_post(path, self._answering("webhook", told))
+        application.router.add_get(pixel.PATH, self._answering("pixel", self._opened))
+        application.router.add_get("/leadstream.js", _snippet)
         return application
 
     async def start(self, host: str, port: int) -> str:
@@ -144,22 +169,8 @@ class CollectorServer:
             authorization = request.headers.get("Authorization")
             if authorization is not None:
                 self._access.check_key(authorization, None)  # before anything is read
-            size_bytes = _size_bytes(request)
-            if not self._room.take(size_bytes):
-                raise RefusedRequestError(
-                    429,
-                    f"{self._room.taken_bytes:,} bytes are under way, at most "
-                    f"{self._room.limit_bytes:,} (LEADSTREAM_COLLECT_IN_FLIGHT_BYTES); send this "
-                    "again later",
-                    retry_after_s=RETRY_SOON_S,
-                )
 
-            def give_back() -> None:
-                self._room.give_back(size_bytes)
-
-            hands_over = False
-            try:
-                plain = unpacked(await _read(request), request.headers.get("Content-Encoding", ""))
+            async def made(plain: bytes) -> list[Collected]:
                 body = parsed_batch(plain) if call is None else parsed_message(plain)
                 if authorization is None:
                     self._access.check_key(None, body.write_key)
@@ -169,14 +180,74 @@ class CollectorServer:
                     found.append(self._collector.collect(message, call, delivery))
                     if number % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
-                hands_over = True
-                await self._append(found, give_back)
-            finally:
-                if not hands_over:
-                    give_back()
-            return _outcome(call, found)
+                return found
+
+            return _outcome(call, await self._take_in(request, made))
 
         return collect
+
+    async def _opened(self, request: web.Request) -> web.Response:
+        """Answer a mail that is opened with the pixel."""
+        if not self._mails.pixel_key:
+            raise _is_off("LEADSTREAM_PIXEL_KEY")
+        now_s, agent = self._clock(), request.headers.get("User-Agent")
+        event = pixel.opened(request.query, self._mails.pixel_key, now_s, _fresh_id(), agent)
+
+        async def made(_: bytes) -> list[Collected]:
+            return [self._collector.collect_event(event, now_s)]
+
+        await self._take_in(request, made)
+        return web.Response(
+            body=pixel.GIF, content_type="image/gif", headers={"Cache-Control": "no-store"}
+        )
+
+    async def _told_by_sendgrid(self, request: web.Request) -> web.Response:
+        async def made(plain: bytes) -> list[Collected]:
+            sendgrid, now_s = self._mails.sendgrid, self._clock()
+            if sendgrid is None:
+                raise _is_off("LEADSTREAM_SENDGRID_VERIFICATION_KEY")
+            events = sendgrid.events(request.headers, plain, now_s)
+            return [self._collector.collect_event(event, now_s) for event in events]
+
+        return _outcome(None, await self._take_in(request, made))
+
+    async def _told_by_mailgun(self, request: web.Request) -> web.Response:
+        mailgun, now_s, token = self._mails.mailgun, self._clock(), ""
+        if mailgun is None:
+            raise _is_off("LEADSTREAM_MAILGUN_SIGNING_KEY")
+
+        async def made(plain: bytes) -> list[Collected]:
+            nonlocal token
+            token, events = mailgun.events(plain, now_s)
+            return [self._collector.collect_event(event, now_s) for event in events]
+
+        found = await self._take_in(request, made)
+        mailgun.remember(token, now_s)  # not earlier: what Kafka has not taken comes again
+        return _outcome(None, found)
+
+    async def _take_in(
+        self, request: web.Request, made: Callable[[bytes], Awaitable[list[Collected]]]
+    ) -> list[Collected]:
+        """Return what was made of a request's body, once Kafka has all of it."""
+        size_bytes = _size_bytes(request)
+        if not self._room.take(size_bytes):
+            raise RefusedRequestError(
+                429,
+                f"{self._room.taken_bytes:,} bytes are under way, at most "
+                f"{self._room.limit_bytes:,} (LEADSTREAM_COLLECT_IN_FLIGHT_BYTES); send this "
+                "again later",
+                retry_after_s=RETRY_SOON_S,
+            )
+        hands_over = False
+        try:
+            plain = unpacked(await _read(request), request.headers.get("Content-Encoding", ""))
+            found = await made(plain)
+            hands_over = True
+            await self._append(found, lambda: self._room.give_back(size_bytes))
+        finally:
+            if not hands_over:
+                self._room.give_back(size_bytes)
+        return found
 
     async def _append(self, found: list[Collected], when_settled: Callable[[], None]) -> None:
         try:
@@ -203,6 +274,26 @@ def _events(event_type: str, outcome: str) -> Counter:
     return metrics.EVENTS.labels("collect", event_type, outcome)
 
 
+async def _snippet(_: web.Request) -> web.Response:
+    return web.Response(
+        text=snippet(),
+        content_type="text/javascript",
+        charset="utf-8",
+        headers={"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@cache
+def snippet() -> str:
+    """Return what web pages load, without its indentation."""
+    text = Path(__file__).with_name("leadstream.js").read_text(encoding="utf-8")
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
+def _is_off(variable: str) -> RefusedRequestError:
+    return RefusedRequestError(404, f"this is off: set {variable}")
+
+
 async def _read(request: web.Request) -> bytes:
     try:
         if request.content.is_eof():  # all of it came with the head, as it mostly does
@@ -221,6 +312,8 @@ async def _read(request: web.Request) -> bytes:
 
 def _size_bytes(request: web.Request) -> int:
     """Return the room that a request may take: what is not known beforehand counts as the most."""
+    if not request.body_exists:
+        return 0
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise too_large(f"{length:,}")

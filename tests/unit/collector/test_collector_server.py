@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import hmac
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -13,7 +15,9 @@ from aiohttp import ClientSession
 from stream.collector.access import Access
 from stream.collector.bodies import MAX_BODY_BYTES
 from stream.collector.collecting import Collector
-from stream.collector.server import PATHS, CollectorServer
+from stream.collector.pixel import GIF, pixel_path
+from stream.collector.server import PATHS, CollectorServer, Mails
+from stream.collector.webhooks import Mailgun
 from stream.kafka.intake import NotAcknowledgedError, Room
 from stream.lead.given_reasons import given_reason
 from stream.lead.outputs import Output
@@ -23,6 +27,7 @@ from stream.lead.sealing import Sealer
 KEY = "a-write-key"
 BASIC = {"Authorization": f"Basic {b64encode(f'{KEY}:'.encode()).decode()}"}
 ORIGIN = "https://www.example.com"
+PIXEL_KEY = b"a-pixel-key"
 NOW_S = 1772443810.0
 Post = Callable[..., Awaitable[tuple[int, Any, dict[str, str]]]]
 
@@ -68,6 +73,7 @@ async def post(kafka: Kafka, room: Room) -> AsyncIterator[Post]:
         Collector(Router(b"email-key", Sealer(b"key"))),
         kafka,  # type: ignore[arg-type]
         room,
+        Mails(PIXEL_KEY, None, Mailgun("a-signing-key")),
         clock=lambda: NOW_S,
     )
     client = ClientSession(await server.start("127.0.0.1", 0))
@@ -80,7 +86,8 @@ async def post(kafka: Kafka, room: Room) -> AsyncIterator[Post]:
             method, path, data=data, headers={k: v for k, v in headers.items() if v}, **request
         ) as answer:
             said = await answer.read()
-            return answer.status, orjson.loads(said) if said else None, dict(answer.headers)
+            is_json = answer.content_type == "application/json"
+            return answer.status, orjson.loads(said) if is_json else said, dict(answer.headers)
 
     yield send
     await client.close()
@@ -236,3 +243,47 @@ async def test_what_is_still_under_way_after_the_answer_keeps_its_room(
     kafka.settles, kafka.fails = False, NotAcknowledgedError("not yet")
     await post("/v1/page", page())
     assert room.taken_bytes > 0
+
+
+async def test_a_mail_that_is_opened_gets_its_pixel(post: Post, kafka: Kafka, room: Room) -> None:
+    agent = {"Authorization": "", "User-Agent": "Mozilla/5.0 (iPhone)"}
+    path = pixel_path(PIXEL_KEY, "lead-1", "m-1")
+    status, said, headers = await post(path, method="GET", headers=agent)
+    assert (status, said, headers["Cache-Control"]) == (200, GIF, "no-store")
+    assert headers["Content-Type"] == "image/gif"
+    (event,) = kafka.events()
+    assert (event["type"], event["lead_id"], event["message_id"]) == ("email_open", "lead-1", "m-1")
+    assert event["context"] == {"user_agent": "Mozilla/5.0 (iPhone)"}
+    status, said, _ = await post(path.replace("lead-1", "lead-2"), method="GET", headers=agent)
+    assert (status, said["field"]) == (403, "signature")
+    assert len(kafka.taken) == 1
+    assert room.taken_bytes == 0
+
+
+async def test_mailgun_may_come_again_until_its_events_are_kept(post: Post, kafka: Kafka) -> None:
+    at, once = str(int(NOW_S)), "t-1"
+    signature = hmac.new(b"a-signing-key", f"{at}{once}".encode(), sha256).hexdigest()
+    body = {
+        "signature": {"timestamp": at, "token": once, "signature": signature},
+        "event-data": {"event": "opened", "id": "mg-1", "timestamp": NOW_S, "recipient": "j@x.de"},
+    }
+    path, nobody = "/v1/webhooks/mailgun", {"Authorization": ""}
+    kafka.fails = NotAcknowledgedError("not yet")
+    assert (await post(path, body, headers=nobody))[0] == 503
+    kafka.fails = None
+    assert (await post(path, body, headers=nobody))[0] == 200
+    assert (await post(path, body, headers=nobody))[0] == 406
+    assert [event["type"] for event in kafka.events()] == ["email_open"]
+
+
+async def test_what_is_off_says_how_to_switch_it_on(post: Post) -> None:
+    status, said, _ = await post("/v1/webhooks/sendgrid", [])
+    assert status == 404
+    assert "LEADSTREAM_SENDGRID_VERIFICATION_KEY" in said["error"]
+
+
+async def test_pages_load_the_snippet(post: Post) -> None:
+    status, said, headers = await post("/leadstream.js", method="GET")
+    assert status == 200
+    assert b"sendBeacon" in said
+    assert headers["Content-Type"] == "text/javascript; charset=utf-8"
