@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 from yarl import URL
@@ -41,8 +41,7 @@ class _Connection(asyncio.Protocol):
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is TCP
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # TCP's is no other
         self._idle.append(self)
 
     def send(self, request: bytes) -> asyncio.Future[int]:
