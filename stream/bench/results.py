@@ -107,7 +107,20 @@ def _policy(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
 
 
+def _collect(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for shape in ("one_a_request", "batches_of_20"):
+        found = report[shape]
+        (_, p50_ms, _), (least_ms, p99_ms, most_ms) = found["p50_ms"], found["p99_ms"]
+        yield (
+            f"event acknowledged over HTTP, {shape.replace('_', ' ')}, "
+            f"{report['rate_events_per_s']:,.0f} events/s",
+            f"p50 {p50_ms:,.0f} ms, p99 {p99_ms:,.0f} ms ({least_ms:,.0f} to {most_ms:,.0f}); "
+            f"{found['events_per_cpu_s'][1]:,.0f} events per CPU-second of the collector",
+        )
+
+
 _FIGURES = {
+    "collect": _collect,
     "policy": _policy,
     "throughput": _throughput,
     "latency": _latency,
