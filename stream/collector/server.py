@@ -5,10 +5,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
-import orjson
 import structlog
 from aiohttp import web
 from prometheus_client import Counter
@@ -16,18 +15,18 @@ from prometheus_client import Counter
 from stream import metrics
 from stream.collector import pixel
 from stream.collector.access import Access, preflight
+from stream.collector.answers import answered, outcome
 from stream.collector.bodies import (
     MAX_BODY_BYTES,
     parsed_batch,
     parsed_message,
-    too_large,
     unpacked,
 )
 from stream.collector.collecting import Call, Collected, Collector, Delivery
 from stream.collector.refusals import RefusedRequestError
+from stream.collector.requests import RETRY_SOON_S, browser_of, read_body, size_bytes_of
 from stream.collector.webhooks import Mailgun, SendGrid
 from stream.kafka.intake import Intake, NotAcknowledgedError, Room
-from stream.lead.routing import Refusal
 
 log = structlog.get_logger(__name__)
 
@@ -50,13 +49,9 @@ PATHS: Mapping[str, Call | None] = {
 }
 """Paths of the tracking API and their call; None for a batch. The short ones are those that
 Segment's browser library asks for."""
-BODY_TIMEOUT_S = 10.0
-RETRY_SOON_S = 1
 RETRY_LATER_S = 5
 YIELD_EVERY = 100
 """Messages of a batch after which others have their turn."""
-
-_SUCCESS = orjson.dumps({"success": True})
 
 
 class Mails(NamedTuple):
@@ -152,7 +147,7 @@ class CollectorServer:
                 else:
                     response = await work(request)
             except RefusedRequestError as error:
-                response = _answered(error.body(), error.status)
+                response = answered(error.body(), error.status)
                 if error.retry_after_s is not None:
                     response.headers["Retry-After"] = str(error.retry_after_s)
                 if error.status == 401:
@@ -174,7 +169,7 @@ class CollectorServer:
                 body = parsed_batch(plain) if call is None else parsed_message(plain)
                 if authorization is None:
                     self._access.check_key(None, body.write_key)
-                delivery = Delivery(body.sent_at, self._clock(), _fresh_id, _browser(request))
+                delivery = Delivery(body.sent_at, self._clock(), _fresh_id, browser_of(request))
                 found = []
                 for number, message in enumerate(body.messages, start=1):
                     found.append(self._collector.collect(message, call, delivery))
@@ -182,7 +177,7 @@ class CollectorServer:
                         await asyncio.sleep(0)
                 return found
 
-            return _outcome(call, await self._take_in(request, made))
+            return outcome(call, await self._take_in(request, made))
 
         return collect
 
@@ -209,7 +204,7 @@ class CollectorServer:
             events = sendgrid.events(request.headers, plain, now_s)
             return [self._collector.collect_event(event, now_s) for event in events]
 
-        return _outcome(None, await self._take_in(request, made))
+        return outcome(None, await self._take_in(request, made))
 
     async def _told_by_mailgun(self, request: web.Request) -> web.Response:
         mailgun, now_s, token = self._mails.mailgun, self._clock(), ""
@@ -223,13 +218,13 @@ class CollectorServer:
 
         found = await self._take_in(request, made)
         mailgun.remember(token, now_s)  # not earlier: what Kafka has not taken comes again
-        return _outcome(None, found)
+        return outcome(None, found)
 
     async def _take_in(
         self, request: web.Request, made: Callable[[bytes], Awaitable[list[Collected]]]
     ) -> list[Collected]:
         """Return what was made of a request's body, once Kafka has all of it."""
-        size_bytes = _size_bytes(request)
+        size_bytes = size_bytes_of(request)
         if not self._room.take(size_bytes):
             raise RefusedRequestError(
                 429,
@@ -240,7 +235,7 @@ class CollectorServer:
             )
         hands_over = False
         try:
-            plain = unpacked(await _read(request), request.headers.get("Content-Encoding", ""))
+            plain = unpacked(await read_body(request), request.headers.get("Content-Encoding", ""))
             found = await made(plain)
             hands_over = True
             await self._append(found, lambda: self._room.give_back(size_bytes))
@@ -294,62 +289,5 @@ def _is_off(variable: str) -> RefusedRequestError:
     return RefusedRequestError(404, f"this is off: set {variable}")
 
 
-async def _read(request: web.Request) -> bytes:
-    try:
-        if request.content.is_eof():  # all of it came with the head, as it mostly does
-            return await request.read()
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise too_large(f"more than {MAX_BODY_BYTES:,}") from None
-    except TimeoutError:
-        raise RefusedRequestError(
-            408,
-            f"the body has not come within {BODY_TIMEOUT_S:g} s; send it again",
-            retry_after_s=RETRY_SOON_S,
-        ) from None
-
-
-def _size_bytes(request: web.Request) -> int:
-    """Return the room that a request may take: what is not known beforehand counts as the most."""
-    if not request.body_exists:
-        return 0
-    length = request.content_length
-    if length is not None and length > MAX_BODY_BYTES:
-        raise too_large(f"{length:,}")
-    if length is None or request.headers.get("Content-Encoding"):
-        return MAX_BODY_BYTES
-    return length
-
-
-def _browser(request: web.Request) -> str | None:
-    # Only browsers say where they send from: of a server's library the agent is not the lead's.
-    return request.headers.get("User-Agent") if "Origin" in request.headers else None
-
-
 def _fresh_id() -> str:
     return uuid4().hex
-
-
-def _outcome(call: Call | None, found: list[Collected]) -> web.Response:
-    """Return the answer to a request whose messages all are in Kafka, valid or not."""
-    refused = [
-        {"index": index, **_refusal(item.refusal)}
-        for index, item in enumerate(found)
-        if item.refusal is not None
-    ]
-    if not refused:
-        return web.Response(body=_SUCCESS, content_type="application/json")
-    if call is not None and found[0].refusal is not None:
-        said = _refusal(found[0].refusal)
-        return _answered({"success": False, "error": said["message"], **said}, 400)
-    return _answered({"success": True, "refused": refused}, 200)
-
-
-def _refusal(refusal: Refusal) -> dict[str, Any]:
-    message = refusal.detail or refusal.message
-    return {"reason": refusal.reason, "field": refusal.field, "message": message}
-
-
-def _answered(body: Mapping[str, Any], status: int) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

@@ -1,0 +1,37 @@
+"""What a sender is answered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from stream.collector.collecting import Call, Collected
+from stream.lead.routing import Refusal
+
+_SUCCESS = orjson.dumps({"success": True})
+
+
+def outcome(call: Call | None, found: list[Collected]) -> web.Response:
+    """Return the answer to a request whose messages all are in Kafka, valid or not."""
+    refused = [
+        {"index": index, **_refusal(item.refusal)}
+        for index, item in enumerate(found)
+        if item.refusal is not None
+    ]
+    if not refused:
+        return web.Response(body=_SUCCESS, content_type="application/json")
+    if call is not None and found[0].refusal is not None:
+        said = _refusal(found[0].refusal)
+        return answered({"success": False, "error": said["message"], **said}, 400)
+    return answered({"success": True, "refused": refused}, 200)
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    message = refusal.detail or refusal.message
+    return {"reason": refusal.reason, "field": refusal.field, "message": message}
+
+
+def answered(body: Mapping[str, Any], status: int) -> web.Response:
+    """Return an answer of JSON."""
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

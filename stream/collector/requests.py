@@ -1,0 +1,52 @@
+"""What a request brings, and how much room it may take."""
+
+import asyncio
+
+from aiohttp import web
+
+from stream.collector.bodies import MAX_BODY_BYTES, too_large
+from stream.collector.refusals import RefusedRequestError
+
+BODY_TIMEOUT_S = 10.0
+RETRY_SOON_S = 1
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Return a request's body as it came.
+
+    Raises
+    ------
+    RefusedRequestError
+        If it is too large, or does not come in time.
+    """
+    try:
+        if request.content.is_eof():  # all of it came with the head, as it mostly does
+            return await request.read()
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large(f"more than {MAX_BODY_BYTES:,}") from None
+    except TimeoutError:
+        raise RefusedRequestError(
+            408,
+            f"the body has not come within {BODY_TIMEOUT_S:g} s; send it again",
+            retry_after_s=RETRY_SOON_S,
+        ) from None
+
+
+def size_bytes_of(request: web.Request) -> int:
+    """Return the room that a request may take: what is not known beforehand counts as the most."""
+    if not request.body_exists:
+        return 0
+    length = request.content_length
+    if length is not None and length > MAX_BODY_BYTES:
+        raise too_large(f"{length:,}")
+    if length is None or request.headers.get("Content-Encoding"):
+        return MAX_BODY_BYTES
+    return length
+
+
+def browser_of(request: web.Request) -> str | None:
+    """Return the agent of the browser that sends, where one does."""
+    # Only browsers say where they send from: of a server's library the agent is not the lead's.
+    return request.headers.get("User-Agent") if "Origin" in request.headers else None
