@@ -11,6 +11,8 @@ from stream.lead.given_reasons import MAX_MESSAGE_BYTES
 
 MAX_BODY_BYTES = 500 * 1024
 """Of a request, unpacked; as Segment has it."""
+MAX_WEBHOOK_BYTES = 1 << 20
+"""Of a provider's report: SendGrid sends up to 768 KB at once."""
 MAX_MESSAGES = 2_500
 """In a batch: each becomes a record, also where it is next to nothing."""
 _GZIP = 31
@@ -25,7 +27,7 @@ class Body(NamedTuple):
     write_key: str | None
 
 
-def unpacked(body: bytes, encoding: str) -> bytes:
+def unpacked(body: bytes, encoding: str, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Return a body without its encoding; no more of it is unpacked than may be taken.
 
     Raises
@@ -37,36 +39,36 @@ def unpacked(body: bytes, encoding: str) -> bytes:
         case "" | "identity":
             plain = body
         case "gzip" | "x-gzip":
-            plain = _gunzipped(body)
+            plain = _gunzipped(body, most_bytes)
         case other:
             raise RefusedRequestError(
                 415,
                 f"Content-Encoding = {other:.40}: send gzip, or the plain body without the header",
                 "Content-Encoding",
             )
-    if len(plain) > MAX_BODY_BYTES:
-        raise too_large(f"more than {MAX_BODY_BYTES:,}")
+    if len(plain) > most_bytes:
+        raise too_large(f"more than {most_bytes:,}", most_bytes)
     return plain
 
 
-def too_large(size: str) -> RefusedRequestError:
+def too_large(size: str, most_bytes: int) -> RefusedRequestError:
     """Return the refusal of a body of this size."""
     return RefusedRequestError(
-        413, f"the body has {size} bytes, at most {MAX_BODY_BYTES:,} unpacked; send smaller batches"
+        413, f"the body has {size} bytes, at most {most_bytes:,} unpacked; send smaller batches"
     )
 
 
-def _gunzipped(body: bytes) -> bytes:
+def _gunzipped(body: bytes, most_bytes: int) -> bytes:
     reader = zlib.decompressobj(_GZIP)
     try:
-        plain = reader.decompress(body, MAX_BODY_BYTES + 1)
+        plain = reader.decompress(body, most_bytes + 1)
     except zlib.error as error:
         raise RefusedRequestError(
             400,
             f"the body is no gzip ({error}); take away the header Content-Encoding, or pack it",
             "Content-Encoding",
         ) from None
-    if len(plain) <= MAX_BODY_BYTES and (not reader.eof or reader.unused_data):
+    if len(plain) <= most_bytes and (not reader.eof or reader.unused_data):
         raise RefusedRequestError(
             400, "the gzip body is cut off or has something behind its end; send it whole"
         )

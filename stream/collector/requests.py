@@ -4,14 +4,14 @@ import asyncio
 
 from aiohttp import web
 
-from stream.collector.bodies import MAX_BODY_BYTES, too_large
+from stream.collector.bodies import too_large
 from stream.collector.refusals import RefusedRequestError
 
 BODY_TIMEOUT_S = 10.0
 RETRY_SOON_S = 1
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.Request, most_bytes: int) -> bytes:
     """Return a request's body as it came.
 
     Raises
@@ -25,7 +25,7 @@ async def read_body(request: web.Request) -> bytes:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise too_large(f"more than {MAX_BODY_BYTES:,}") from None
+        raise too_large(f"more than {most_bytes:,}", most_bytes) from None
     except TimeoutError:
         raise RefusedRequestError(
             408,
@@ -34,15 +34,15 @@ async def read_body(request: web.Request) -> bytes:
         ) from None
 
 
-def size_bytes_of(request: web.Request) -> int:
+def size_bytes_of(request: web.Request, most_bytes: int) -> int:
     """Return the room that a request may take: what is not known beforehand counts as the most."""
     if not request.body_exists:
         return 0
     length = request.content_length
-    if length is not None and length > MAX_BODY_BYTES:
-        raise too_large(f"{length:,}")
+    if length is not None and length > most_bytes:
+        raise too_large(f"{length:,}", most_bytes)
     if length is None or request.headers.get("Content-Encoding"):
-        return MAX_BODY_BYTES
+        return most_bytes
     return length
 
 

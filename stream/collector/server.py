@@ -18,6 +18,7 @@ from stream.collector.access import Access, preflight
 from stream.collector.answers import answered, outcome
 from stream.collector.bodies import (
     MAX_BODY_BYTES,
+    MAX_WEBHOOK_BYTES,
     parsed_batch,
     parsed_message,
     unpacked,
@@ -103,7 +104,7 @@ class CollectorServer:
 
     def application(self) -> web.Application:
         """Return the routes."""
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        application = web.Application(client_max_size=MAX_WEBHOOK_BYTES)
         for path, call in PATHS.items():
             answer = self._answering(call or BATCH, self._collecting(call))
             application.router.add_post(path, answer)
@@ -204,7 +205,7 @@ class CollectorServer:
             events = sendgrid.events(request.headers, plain, now_s)
             return [self._collector.collect_event(event, now_s) for event in events]
 
-        return outcome(None, await self._take_in(request, made))
+        return outcome(None, await self._take_in(request, made, MAX_WEBHOOK_BYTES))
 
     async def _told_by_mailgun(self, request: web.Request) -> web.Response:
         mailgun, now_s, token = self._mails.mailgun, self._clock(), ""
@@ -216,15 +217,18 @@ class CollectorServer:
             token, events = mailgun.events(plain, now_s)
             return [self._collector.collect_event(event, now_s) for event in events]
 
-        found = await self._take_in(request, made)
+        found = await self._take_in(request, made, MAX_WEBHOOK_BYTES)
         mailgun.remember(token, now_s)  # not earlier: what Kafka has not taken comes again
         return outcome(None, found)
 
     async def _take_in(
-        self, request: web.Request, made: Callable[[bytes], Awaitable[list[Collected]]]
+        self,
+        request: web.Request,
+        made: Callable[[bytes], Awaitable[list[Collected]]],
+        most_bytes: int = MAX_BODY_BYTES,
     ) -> list[Collected]:
         """Return what was made of a request's body, once Kafka has all of it."""
-        size_bytes = size_bytes_of(request)
+        size_bytes = size_bytes_of(request, most_bytes)
         if not self._room.take(size_bytes):
             raise RefusedRequestError(
                 429,
@@ -235,7 +239,8 @@ class CollectorServer:
             )
         hands_over = False
         try:
-            plain = unpacked(await read_body(request), request.headers.get("Content-Encoding", ""))
+            body = await read_body(request, most_bytes)
+            plain = unpacked(body, request.headers.get("Content-Encoding", ""), most_bytes)
             found = await made(plain)
             hands_over = True
             await self._append(found, lambda: self._room.give_back(size_bytes))

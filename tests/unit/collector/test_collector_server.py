@@ -266,6 +266,7 @@ async def test_mailgun_may_come_again_until_its_events_are_kept(post: Post, kafk
     body = {
         "signature": {"timestamp": at, "token": once, "signature": signature},
         "event-data": {"event": "opened", "id": "mg-1", "timestamp": NOW_S, "recipient": "j@x.de"},
+        "long": "x" * 700_000,
     }
     path, nobody = "/v1/webhooks/mailgun", {"Authorization": ""}
     kafka.fails = NotAcknowledgedError("not yet")
