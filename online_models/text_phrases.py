@@ -95,7 +95,8 @@ PHRASES: Phrases = {
         URGENCY: (
             "urgently", "as soon as possible", "immediately", "right away", "right now",
             "by/before today/tomorrow/tonight", "by end/close of", "deadline", "emergency",
-            "critical", "at once", "time sensitive", "today",
+            "critical", "at once", "time sensitive", "still today", "today please",
+            "need/call/answer/reply today", "need/call/answer/send it/this/me/us today",
         ),
         REFUSAL: (
             "not/isn't interested", "no interest", "no thanks", "no thank you", "not a fit",

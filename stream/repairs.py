@@ -17,6 +17,7 @@ from stream.lead.progress import META_KEY
 from stream.lead.routing import Refusal, Router
 from stream.lead.sealing import Contents
 from stream.lead.stored_form import decode_document
+from stream.lead.text_reading import TEXT_READING
 from stream.merge_patch import merged
 from stream.settings import Settings
 from stream.stored_states import partitions_of
@@ -57,6 +58,7 @@ class Workshop:
             self._sealer,
             replayed=settings.clock == "event",
             future_tolerance_s=settings.future_tolerance_s,
+            reader=settings.text_reader(),
         )
         self._log_partitions: int | None = None
         self._log_times_s: dict[int, float] = {}
@@ -76,7 +78,9 @@ class Workshop:
             own = Refusal("unknown_type", "type", "a record of leadstream's own takes no patch")
             return Repaired(letter, value, is_patched=False, refusal=own)
         if patch is not None:
-            value = orjson.dumps(merged(_json(value), patch))
+            event = merged(_json(value), patch)
+            event.pop(TEXT_READING, None)  # what the text says now is read anew
+            value = orjson.dumps(event)
         is_patched = patch is not None
         if not contents.is_whole and not is_patched:
             cut = Refusal("too_large", None, "the letter does not hold all of it; give a patch")

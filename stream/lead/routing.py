@@ -218,7 +218,8 @@ class Router:
         if event["type"] not in ACCEPTED_ELSEWHERE:
             _check_ids(event)
         # Before addresses are hashed, which a reader knows for what they are.
-        reading = None if self._reader is None or is_ours else read(event, self._reader)
+        is_read = is_ours and TEXT_READING in event
+        reading = None if self._reader is None or is_read else read(event, self._reader)
         if (
             reading is not None
             or identity.may_hold_email(value)

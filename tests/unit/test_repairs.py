@@ -88,6 +88,30 @@ async def test_an_event_that_was_on_its_way_is_opened_and_addressed_anew(late):
     assert late.lead("N").events == 1
 
 
+async def test_a_text_that_a_patch_changes_is_read_anew(late):
+    reading = {
+        "language": "en",
+        "sentiment": 0.0,
+        "intents": ["price"],
+        "is_urgent_negative": False,
+    }
+    form = event("form_fill", "e", LATE_S, lead_id="L", text="How much?", text_reading=reading)
+    output = dead_letter(
+        HOUSE.sealer, Origin("lead-events", 0, 1, START_S), b"L", orjson.dumps(form),
+        stage="score", reason="cannot_apply", field=None, message="again",
+    )  # fmt: skip
+    reads = Settings(email_key=EMAIL_KEY.decode(), read_texts=True)
+    for settings, patch, intents in (
+        (SETTINGS, None, ["price"]),
+        (reads, {"text": "Please call me back"}, ["meeting"]),
+        (SETTINGS, {"text": "Please call me back"}, None),
+    ):
+        repaired = await Workshop(settings, clock=lambda: late.now_s).repair(read(output), patch)
+        ((_, _, _, value),) = repaired.records
+        said = orjson.loads(value)["event"].get("text_reading", {})
+        assert said.get("intents") == intents
+
+
 @pytest.mark.parametrize("kind", ["link", "lead_moved"])
 async def test_records_of_our_own_go_on_as_they_were_and_take_no_patch(late, kind):
     record = {"type": kind, "event_id": "e", "occurred_at": iso(late.now_s), "to_lead_id": "L"}

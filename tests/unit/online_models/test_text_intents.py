@@ -21,6 +21,7 @@ FOUND = [
     ("en", "I am out of the office until 3 May", {"auto_reply"}),
     ("en", "What is better than other tools here?", {"competitor"}),
     ("en", "We need this ASAP", {"urgency"}),
+    ("en", "We need it today", {"urgency"}),
     ("en", "Not interested.", {"refusal"}),
     ("de", "Was kostet das für 50 Nutzer?", {"price"}),
     ("de", "Ich bitte um Rückruf", {"meeting"}),
@@ -57,6 +58,7 @@ FOUND = [
     ("es", "No me interesa", {"refusal"}),
 ]
 NOT_FOUND = [
+    ("en", "I read about you today"),
     ("en", "It is not urgent"),
     ("en", "We do not want to cancel"),
     ("en", "No complaints"),
