@@ -35,11 +35,12 @@ async def test_an_event_that_route_fails_at_is_set_aside_whole_and_the_next_ones
     await worker.process(
         [
             SimpleNamespace(
-                topic="page-views", partition=2, offset=n, timestamp=0, key=b"k", value=value
+                topic="page-views", partition=2, offset=n, timestamp=0, key=b"k", value=value,
+                headers=(),
             )
             for n, value in enumerate(values)
         ]
-    )
+    )  # fmt: skip
     assert done == {("page-views", 2): 3}
     assert [output.topic for output in sent] == ["lead-events", "dead-letters", "lead-events"]
     letter = orjson.loads(sent[1].value)
