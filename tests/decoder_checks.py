@@ -23,12 +23,14 @@ from stream.cli.run import _key_and_time
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic_of
 from stream.lead.actions import ActionsFileError, parse_catalogue
 from stream.lead.erasure import ERASED_PREFIX
+from stream.lead.house import House
 from stream.lead.learner import Learner, decoded, decoded_checkpoint
 from stream.lead.outputs import Origin, Output
 from stream.lead.partition import Partition
 from stream.lead.point_rules import RulesFileError, parse_point_rules
 from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
+from stream.lead.rule_segments import SegmentsFileError, parse_rule_segments
 from stream.lead.state import LeadState, StateFormatError
 from stream.lead.stored_form import frame, read_row
 from stream.lead.stored_state import check_meta, check_state
@@ -317,7 +319,20 @@ def check_catalogue(data: bytes) -> str:
     except ActionsFileError as error:
         _is_short(error)
         return "refused"
-    house = replace(HOUSE, catalogue=catalogue, logs_decisions=True, exploration_ratio=0.5)
+    return _goes_by(replace(HOUSE, catalogue=catalogue, logs_decisions=True, exploration_ratio=0.5))
+
+
+def check_segments(data: bytes) -> str:
+    """Read rule segments, and follow leads by them."""
+    try:
+        segments = parse_rule_segments(data.decode("utf-8", "replace"))
+    except SegmentsFileError as error:
+        _is_short(error)
+        return "refused"
+    return _goes_by(replace(HOUSE, segments=segments))
+
+
+def _goes_by(house: House) -> str:
     partition = Partition(house, STORE)
     for offset, one in enumerate((PROFILE, DEMO, UNSUBSCRIBED, WON)):
         partition.apply(LogEntry(offset, int(_RECEIVED_S * 1000), b"L", one))

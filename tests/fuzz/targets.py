@@ -20,6 +20,7 @@ from decoder_checks import (
     check_lines,
     check_route,
     check_rules,
+    check_segments,
     check_snapshot_record,
     check_state,
     check_stored_state,
@@ -202,12 +203,24 @@ def _action_seeds() -> list[bytes]:
     return [DEFAULT_CATALOGUE.read_bytes(), used, head + b"[reward]\nminor_per_point = 5", *actions]
 
 
+def _segment_seeds() -> list[bytes]:
+    segments = [
+        b'[[segment]]\nname = "evaluating"\nsequence = ["page_view:pricing", "form_fill"]\n'
+        b"within_s = 86_400\nactive_within_s = 604_800\n",
+        b'[[segment]]\nname = "gone_quiet"\nwho = { tiers = ["hot"], outcomes = ["open", "won"] }\n'
+        b"silent_for_s = 60.5\n",
+        b'[[segment]]\nname = "large"\nwho.attributes.company_size = { at_least = 50 }\n',
+    ]
+    return [b"schema_version = 1\n" + b"".join(segments), *segments]
+
+
 READ = ("accepted", "refused")
 TARGETS = {
     "route": Target(_route, _route_seeds, ("accepted", *REASONS), 0.35),
     "states": Target(_states, _state_seeds, READ, 0.2),
     "models": Target(_models, _model_seeds, (*READ, "passed_over"), 0.2),
-    "files": Target(_files, _file_seeds, ("named", "unnamed", "refused"), 0.15),
+    "files": Target(_files, _file_seeds, ("named", "unnamed", "refused"), 0.1),
     "rules": Target(lambda data: Counter([check_rules(data)]), _rule_seeds, READ, 0.05),
     "actions": Target(lambda data: Counter([check_catalogue(data)]), _action_seeds, READ, 0.05),
+    "segments": Target(lambda data: Counter([check_segments(data)]), _segment_seeds, READ, 0.05),
 }
