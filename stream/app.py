@@ -18,6 +18,7 @@ from stream.agents.learn import LearnWorker, learn
 from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
 from stream.kafka.authorization import check_rights, watch_rights
+from stream.kafka.lag import observe_lag
 from stream.kafka.lane import Worker
 from stream.kafka.ownership import Ownership
 from stream.kafka.snapshots import SnapshotFollower, read_snapshots
@@ -84,7 +85,7 @@ class WorkerProcess:
             settings.web_host,
             settings.web_port,
             self._is_ready,
-            self._follower.observe,
+            self._observe,
             # Other roles have no right to read the states.
             partial(explain, settings) if "score" in roles else None,
             settings.web_token.get_secret_value(),
@@ -264,6 +265,10 @@ class WorkerProcess:
 
     def _flow(self) -> Any:
         return self.faust.consumer
+
+    def _observe(self) -> None:
+        self._follower.observe()
+        observe_lag(self.faust.consumer.lag(), self._settings.topic_prefix)
 
     def _is_ready(self) -> bool:
         return self.ownership.is_ready and not self._watchdog.silent()

@@ -5,11 +5,12 @@ No lead ids, no personal data and nothing unbounded in labels.
 
 from collections.abc import Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from online_models.fairness import MEASURES, Fairness
 
 REGISTRY = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=REGISTRY)  # start, memory and CPU, under everybody's names; on Linux
 
 _LATENCY_BUCKETS_S = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -96,6 +97,12 @@ EVENT_TIME_LAG_SECONDS = Gauge(
     "leadstream_event_time_lag_seconds",
     "How far the log's time of a partition is behind the clock.",
     ("partition",),
+    registry=REGISTRY,
+)
+CONSUMER_LAG_RECORDS = Gauge(
+    "leadstream_consumer_lag_records",
+    "Committed records of a partition that its worker had not fetched when it last looked.",
+    ("topic", "partition"),
     registry=REGISTRY,
 )
 LEADS = Gauge(

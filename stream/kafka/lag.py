@@ -1,13 +1,25 @@
 """How far the workers are behind what has been sent."""
 
+from collections.abc import Mapping
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from faust.types import TP
 
 from schemas import topics
+from stream import metrics
 from stream.kafka.clients import new_admin, new_reader, read_batches
 from stream.settings import Settings
 
 WORKED_ON = (*topics.INPUTS, topics.LEAD_FORWARDS, topics.LEAD_EVENTS)
+
+
+def observe_lag(lag: Mapping[TP, int], topic_prefix: str) -> None:
+    """Show how far each partition of this process is behind; what has gone to others is not."""
+    metrics.CONSUMER_LAG_RECORDS.clear()
+    for tp, records in lag.items():
+        name = tp.topic.removeprefix(topic_prefix)
+        metrics.CONSUMER_LAG_RECORDS.labels(name, str(tp.partition)).set(records)
 
 
 class LagMeter:

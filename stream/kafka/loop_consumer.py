@@ -1,6 +1,6 @@
 """Faust's consumer, on the worker's own event loop and configured as leadstream needs it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiokafka
@@ -106,16 +106,25 @@ class LoopConsumer(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def behind(self) -> dict[TP, int]:
         """Return where each assigned partition stands that has committed records to be fetched."""
+        return {tp: position for tp, position, end in self._standing() if position < end}
+
+    def lag(self) -> dict[TP, int]:
+        """Return how many committed records of each assigned partition are to be fetched.
+
+        As of the last fetch; transaction marks count too, so it is at most a little too large.
+        """
+        return {tp: max(0, end - position) for tp, position, end in self._standing()}
+
+    def _standing(self) -> Iterator[tuple[TP, int, int]]:
+        """Yield where each assigned partition stands, and where its committed records end."""
         consumer = self._consumer
         assignment = consumer and consumer._subscription.subscription.assignment
         if not assignment or not assignment.active:
-            return {}
-        found = {}
+            return
         for tp in assignment.tps:
             state = assignment.state_value(tp)
-            if state.has_valid_position and state.lso is not None and state.position < state.lso:
-                found[TP(tp.topic, tp.partition)] = state.position
-        return found
+            if state.has_valid_position and state.lso is not None:
+                yield TP(tp.topic, tp.partition), state.position, state.lso
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit what is still assigned; what cannot be will be done again, which changes nothing.

@@ -207,6 +207,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         found: dict[TP, int] = self._thread.behind()
         return found
 
+    def lag(self) -> dict[TP, int]:
+        """Return how many committed records of each assigned partition are to be fetched."""
+        found: dict[TP, int] = self._thread.lag()
+        return found
+
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
         """Commit where to go on: the offset after the last one done."""
         await asyncio.shield(self._thread.commit(offsets))

@@ -164,7 +164,8 @@ async def test_a_partition_with_committed_records_to_be_fetched_is_behind() -> N
         state.lso = stable_end
     consumer = _Consumer(SimpleNamespace(_subscription=subscription))
     assert consumer.behind() == {TP("t", 0): 5}
-    assert _Consumer(None).behind() == {}
+    assert consumer.lag() == {TP("t", 0): 4, TP("t", 1): 0}
+    assert _Consumer(None).behind() == _Consumer(None).lag() == {}
 
 
 async def test_faust_seeks_before_it_lets_records_flow_after_a_rebalance() -> None:
