@@ -1,5 +1,6 @@
 """Alerts: promtool accepts and tests each, and each has a runbook."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -78,6 +79,17 @@ def test_every_runbook_is_of_an_alert_and_its_links_lead_somewhere() -> None:
         assert anchor in anchors, f"#{anchor}"
     for path in re.findall(r"\]\((\.\./[^)#]+)", text):
         assert (RUNBOOKS.parent / path).exists(), path
+
+
+def test_panels_that_runbooks_point_at_are_on_a_dashboard() -> None:
+    titles = set()
+    for path in (ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"):
+        dashboard = json.loads(path.read_text(encoding="utf-8"))
+        titles |= {dashboard["title"], *(panel["title"] for panel in dashboard["panels"])}
+    text = RUNBOOKS.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![*\w])\*([^*\n]+)\*(?!\*)", text))
+    assert named
+    assert named <= titles, f"no such panels: {sorted(named - titles)}"
 
 
 def promtool(*arguments: object) -> str:

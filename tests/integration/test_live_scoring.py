@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from told_later import WHERE_SOMETHING_IS_WRONG, WHERE_THERE_IS_MORE_TO_TELL
 from worker_process import contents, leadstream, own_settings, workers
 
 from schemas import topics
@@ -29,30 +30,6 @@ from stream.settings import Settings
 from stream.stored_states import LeadNotFoundError, find_lead
 
 WAIT_S = 30.0
-GROUPS = ("leadstream_group_", "leadstream_fairness_", "leadstream_collect_requests")
-WHERE_SOMETHING_IS_WRONG = {
-    "leadstream_milestones_refused",
-    "leadstream_batch_retries",
-    "leadstream_machine_events",
-    "leadstream_snapshots_refused",
-}
-"""Metrics without samples while all goes well and only people act."""
-WHERE_THERE_IS_MORE_TO_TELL = {
-    "leadstream_forecast_next_day",
-    "leadstream_inflow_below_usual",
-    "leadstream_mean_reward",
-    "leadstream_policy_advantage_reward",
-    "leadstream_transitions_learned",
-    "leadstream_drift_alerts",
-    "leadstream_promotions",
-    "leadstream_qini_ratio",
-    "leadstream_sales_agreement_ratio",
-    "leadstream_segment_changes",
-    "leadstream_uplift_ratio",
-    *(f.name for f in REGISTRY.collect() if f.name.startswith(GROUPS)),
-}
-"""Metrics without samples until there are thousands of examples, verdicts, groups, policies, or
-a control group."""
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(120)]
 
 Sending = tuple[topics.Topic, bytes | None, bytes]
