@@ -15,6 +15,7 @@ from stream.cli import (
     bench,
     collect,
     dead_letters,
+    doctor,
     export,
     inspect,
     models,
@@ -61,6 +62,7 @@ export.register(app)
 state.register(app)
 bench.register(app)
 dead_letters.register(app)
+doctor.register(app, lambda: unknown_settings(os.environ))
 
 _EXPECTED = (
     BenchError,

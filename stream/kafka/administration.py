@@ -60,7 +60,8 @@ def _partitions(settings: Settings, topic: topics.Topic) -> int:
     return topic.partitions or settings.partitions
 
 
-def _configuration(topic: topics.Topic) -> dict[str, str]:
+def configuration_of(topic: topics.Topic) -> dict[str, str]:
+    """Return what a topic is created with, as Kafka names it."""
     configuration = {
         "cleanup.policy": topic.cleanup,
         "retention.ms": "-1" if topic.retention_s is None else str(topic.retention_s * 1000),
@@ -80,7 +81,7 @@ async def _create(
                 name=settings.topic(topic.name),
                 num_partitions=_partitions(settings, topic),
                 replication_factor=settings.replication,
-                topic_configs=_configuration(topic),
+                topic_configs=configuration_of(topic),
             )
             for topic in missing
         ],

@@ -101,7 +101,7 @@ def _user(settings: Settings) -> str:
 
 
 def _faults(settings: Settings, needed: list[Right]) -> Iterator[str]:
-    admin = AdminClient(_client(settings))
+    admin = AdminClient(client_configuration(settings))
     operations = {right.name: right.operations for right in needed if right.resource == "topic"}
     described: dict[str, Any] = admin.describe_topics(
         TopicCollection(list(operations)),
@@ -165,7 +165,7 @@ def _missing(resource: str, name: str, operations: tuple[str, ...], future: Any)
         yield f"{' and '.join(lacking)} on {resource} {name}"
 
 
-def _client(settings: Settings) -> dict[str, str]:
+def client_configuration(settings: Settings) -> dict[str, str]:
     """Return the settings as librdkafka names them."""
     found = {
         "bootstrap.servers": settings.kafka_bootstrap,

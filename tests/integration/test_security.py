@@ -13,7 +13,7 @@ import orjson
 import pytest
 from acls import grant, revoke
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
-from worker_process import WorkerHandle, own_settings, same_but, workers
+from worker_process import WorkerHandle, environment, own_settings, ran, same_but, workers
 
 from schemas import topics
 from stream.kafka import authorization
@@ -351,3 +351,20 @@ def test_a_model_that_somebody_else_wrote_is_refused_and_never_announced(
     announced = {e["version"] for r in log if (e := orjson.loads(r.value))["type"] == "use_model"}
     assert announced == {body["version"]}
     assert lead["model_version"] in {None, "", "0", body["version"]}
+
+
+def test_doctor_names_the_right_that_is_missing(
+    scram: JvmKafka, deployed: tuple[Settings, list[Right]]
+) -> None:
+    worker, needed = deployed
+    missing = next(right for right in needed if right.name == worker.topic(topics.COSTS.name))
+    revoke(scram, missing)
+    try:
+        done = ran(environment(worker), "doctor", "--json")
+    finally:
+        grant(scram, [missing])
+
+    (found,) = [f for f in orjson.loads(done.stdout)["findings"] if f["check"] == "rights"]
+    assert done.returncode == 1
+    assert found["level"] == "fail"
+    assert missing.name in found["value"]

@@ -1,0 +1,1 @@
+"""What `leadstream doctor` looks at: facts in, findings with remedies out."""
