@@ -14,11 +14,14 @@ ReasonCode = Literal[
     "in_the_future",
     "forward_chain",
     "cannot_apply",
+    "undelivered",
 ]
 
 
 class DeadLetter(Message):
     """A refused event: why, in plain; the event itself sealed (``leadstream dead-letters show``).
+
+    Of stage ``deliver`` it is an output that the ``endpoint`` of a webhook has not taken.
 
     ``topic``, ``partition`` and ``offset`` say where the event stood in its input topic.
     ``message`` repeats nothing that the sender wrote. ``sealed`` is base64 of the original key and
@@ -29,17 +32,19 @@ class DeadLetter(Message):
     topic: str
     partition: int
     offset: int
-    stage: Literal["route", "score"]
+    stage: Literal["route", "score", "deliver"]
     reason: ReasonCode
     field: str | None
     message: str
     received_at: Timestamp
     sealed: str
+    endpoint: str | None = None
 
     @property
     def letter_id(self) -> str:
-        """TOPIC/PARTITION/OFFSET of the refused event."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
+        """TOPIC/PARTITION/OFFSET of the refused event, and /ENDPOINT where one has refused it."""
+        endpoint = "" if self.endpoint is None else f"/{self.endpoint}"
+        return f"{self.topic}/{self.partition}/{self.offset}{endpoint}"
 
 
 class DeadLetterReplayed(Message):

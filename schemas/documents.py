@@ -154,7 +154,7 @@ def _channel(topic: Topic) -> Document:
     settings: Document = {
         "topic": topic.name,
         "topicConfiguration": {
-            "cleanup.policy": [topic.cleanup],
+            "cleanup.policy": topic.cleanup.split(","),
             "retention.ms": -1 if topic.retention_s is None else topic.retention_s * 1000,
         },
         "bindingVersion": _KAFKA_BINDING,

@@ -21,6 +21,7 @@ from schemas import (
     scores,
     triggers,
     web,
+    webhooks,
 )
 from schemas.base import Message
 
@@ -57,7 +58,7 @@ class Topic:
     direction: Literal["input", "output", "internal"]
     description: str
     partitions: int | None = None
-    cleanup: Literal["delete", "compact"] = "delete"
+    cleanup: Literal["delete", "compact", "compact,delete"] = "delete"
     retention_s: int | None = 7 * DAY_S
 
     def adapter(self) -> TypeAdapter[Any]:
@@ -241,6 +242,24 @@ ERASURES = Topic(
     "Leads that were forgotten, unnamed, and what of them ends later.",
     retention_s=1_100 * DAY_S,
 )
+WEBHOOK_DELIVERIES = Topic(
+    "webhook-deliveries",
+    "endpoint/ce_id",
+    (webhooks.WebhookDelivery,),
+    "internal",
+    "What endpoints of webhooks have not taken yet, partitioned as what it came from.",
+    cleanup="compact,delete",
+)
+WEBHOOK_ENDPOINTS = Topic(
+    "webhook-endpoints",
+    "endpoint",
+    (webhooks.WebhookDisabled,),
+    "internal",
+    "Endpoints of webhooks that are disabled.",
+    partitions=1,
+    cleanup="compact",
+    retention_s=None,
+)
 
 TOPICS = (
     *INPUTS,
@@ -255,4 +274,6 @@ TOPICS = (
     DEAD_LETTERS,
     DEAD_LETTER_REPLAYS,
     ERASURES,
+    WEBHOOK_DELIVERIES,
+    WEBHOOK_ENDPOINTS,
 )

@@ -210,11 +210,12 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 def _kept(topic: topics.Topic) -> str:
     if topic.cleanup == "compact":
         return "the newest of each key"
+    newest = "the newest of each key, " if "compact" in topic.cleanup else ""
     if topic.retention_s is None:
         return "forever"
     size, unit = next(u for u in _UNITS_S if topic.retention_s % u[0] == 0)
     count = topic.retention_s // size
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{newest}{count} {unit}{'' if count == 1 else 's'}"
 
 
 def main(arguments: list[str]) -> int:

@@ -67,7 +67,7 @@ def configuration_of(topic: topics.Topic) -> dict[str, str]:
         "retention.ms": "-1" if topic.retention_s is None else str(topic.retention_s * 1000),
         "max.message.bytes": str(MAX_REQUEST_BYTES),
     }
-    if topic.cleanup == "compact":
+    if "compact" in topic.cleanup:
         configuration["min.cleanable.dirty.ratio"] = "0.2"
     return configuration
 

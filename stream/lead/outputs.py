@@ -38,17 +38,22 @@ class Output(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a record stood in its input topic, and when it was received (epoch seconds)."""
+    """Where a record stood in its topic, and when it was received (epoch seconds).
+
+    ``endpoint`` is the webhook's that has not taken it.
+    """
 
     topic: str
     partition: int
     offset: int
     received_s: float
+    endpoint: str | None = None
 
     @property
     def position(self) -> str:
-        """Topic, partition and offset as one text."""
-        return f"{self.topic}/{self.partition}/{self.offset}"
+        """Topic, partition, offset and, of what is delivered, the endpoint as one text."""
+        endpoint = "" if self.endpoint is None else f"/{self.endpoint}"
+        return f"{self.topic}/{self.partition}/{self.offset}{endpoint}"
 
 
 def encode_key(address: str) -> bytes:
@@ -147,7 +152,7 @@ def dead_letter(
     if not contents.is_whole:
         message += f" (only the first {len(contents.value)} of {len(value)} bytes are kept)"
     received_at = rfc3339(origin.received_s)
-    ce_id = stable_id("dead_letter", origin.topic, str(origin.partition), str(origin.offset))
+    ce_id = stable_id("dead_letter", *origin.position.split("/"))
     body = {
         "type": "dead_letter",
         "topic": origin.topic,
@@ -161,6 +166,8 @@ def dead_letter(
         "occurred_at": received_at,
         "sealed": sealer.seal(contents, origin.position),
     }
+    if origin.endpoint is not None:
+        body["endpoint"] = origin.endpoint
     output = cloud_event(topics.DEAD_LETTERS, "", ce_id, body, reason)
     del body["occurred_at"]
     headers = [*output.headers, ("reason", reason.encode())]

@@ -16,8 +16,8 @@ from stream.offline import OfflineStream
 from stream.simulator import Simulation
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-WHERE_ASKED_FOR = {"groups", "is_treated"}
-"""Fields that are there only where the house asks for them."""
+WHERE_ASKED_FOR = {"groups", "is_treated", "endpoint"}
+"""Fields that are there only where the house asks for them, or of webhooks."""
 CLOUD_EVENTS = {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type"}
 
 

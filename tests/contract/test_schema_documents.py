@@ -126,6 +126,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "dead_letter_replayed": {"letter_id": "page-views/0/17", "replayed_at": AT, "patched": False},
     "lead_erased": {"erasure_id": "x1", "lead_hash": "5d41", "addresses": 2, "erased_at": AT}
     | {"remains": [{"topic": "page-views", "what": "events", "until": None}], "occurred_at": AT},
+    "webhook_delivery": {"endpoint": "crm", "webhook_id": "6f0c", "lead_id": "lead-1"}
+    | {"topic": "nurture-triggers", "partition": 3, "offset": 17, "attempts": 2, "received_at": AT}
+    | {"next_attempt_at": AT, "failure": None, "headers": {"ce-id": "6f0c"}, "event": {}},
+    "webhook_disabled": {"endpoint": "crm", "disabled_at": AT},
 }
 EXAMPLES = {name: {"type": name} | example for name, example in EXAMPLES.items()}
 
@@ -283,7 +287,7 @@ def test_every_topic_is_a_channel_with_its_messages_and_kafka_settings() -> None
         assert [tag["name"] for tag in channel["tags"]] == [topic.direction]
         assert kafka.get("partitions") == topic.partitions
         assert kafka["topicConfiguration"] == {
-            "cleanup.policy": [topic.cleanup],
+            "cleanup.policy": topic.cleanup.split(","),
             "retention.ms": -1 if topic.retention_s is None else topic.retention_s * 1000,
         }
         assert set(channel["messages"]) == set(topic.types())
