@@ -71,8 +71,9 @@ class LetterBox:
         async for letter in self.letters(Selection(frozenset({letter_id}))):
             return letter
         raise DeadLetterError(
-            f"no letter {letter_id!r}; ids are TOPIC/PARTITION/OFFSET as `leadstream dead-letters "
-            f"list` shows them, and letters are kept for {kept_days()} days"
+            f"no letter {letter_id!r}; ids are TOPIC/PARTITION/OFFSET, of webhooks with /ENDPOINT, "
+            f"as `leadstream dead-letters list` shows them, and letters are kept for {kept_days()} "
+            "days"
         )
 
     async def replayed(self) -> set[str]:

@@ -51,6 +51,37 @@ COLLECT_IN_FLIGHT_BYTES = Gauge(
     "Bytes of requests to the collector that wait for Kafka's acknowledgement.",
     registry=REGISTRY,
 )
+WEBHOOK_ATTEMPTS = Counter(
+    "leadstream_webhook_attempts",
+    "Attempts to deliver, by endpoint and outcome (delivered, no_answer, status_410, 5xx, …).",
+    ("endpoint", "outcome"),
+    registry=REGISTRY,
+)
+WEBHOOK_SECONDS = Histogram(
+    "leadstream_webhook_seconds",
+    "Time that an endpoint took to answer, or that it was waited for.",
+    ("endpoint",),
+    buckets=_LATENCY_BUCKETS_S,
+    registry=REGISTRY,
+)
+WEBHOOK_WAITING = Gauge(
+    "leadstream_webhook_waiting",
+    "Messages that this process has read and the endpoint has not taken yet.",
+    ("endpoint",),
+    registry=REGISTRY,
+)
+WEBHOOK_OLDEST_WAITING_SECONDS = Gauge(
+    "leadstream_webhook_oldest_waiting_seconds",
+    "How long the oldest message that the endpoint has not taken has been in Kafka.",
+    ("endpoint",),
+    registry=REGISTRY,
+)
+WEBHOOK_DISABLED = Gauge(
+    "leadstream_webhook_disabled",
+    "1 while the endpoint is disabled: it has answered 410 and was not re-enabled.",
+    ("endpoint",),
+    registry=REGISTRY,
+)
 SCORE_CHANGES = Counter(
     "leadstream_score_changes",
     "Score changes sent, by the tier after the change.",

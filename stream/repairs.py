@@ -21,6 +21,7 @@ from stream.lead.text_reading import TEXT_READING
 from stream.merge_patch import merged
 from stream.settings import Settings
 from stream.stored_states import partitions_of
+from stream.webhooks.deliveries import anew
 
 Patch = Mapping[str, Any]
 
@@ -74,7 +75,8 @@ class Workshop:
         """
         contents = self.open(letter)
         value = _unwrapped(contents.value) if letter.stage == "score" else contents.value
-        if patch is not None and _own_record(contents.key, value) is not None:
+        is_own = letter.stage == "deliver" or _own_record(contents.key, value) is not None
+        if patch is not None and is_own:
             own = Refusal("unknown_type", "type", "a record of leadstream's own takes no patch")
             return Repaired(letter, value, is_patched=False, refusal=own)
         if patch is not None:
@@ -95,6 +97,10 @@ class Workshop:
         self, letter: DeadLetter, key: bytes | None, value: bytes
     ) -> list[tuple[str, int | None, bytes | None, bytes]]:
         now_s = self._clock()
+        if letter.stage == "deliver":
+            delivery = anew(value, now_s)
+            number = delivery.source.partition
+            return [(topics.WEBHOOK_DELIVERIES.name, number, delivery.key, delivery.stored())]
         if letter.stage == "score":
             if (own := _own_record(key, value)) is not None:
                 return [own]

@@ -9,7 +9,7 @@ from schemas import topics
 from stream.roles import OUTPUTS, ROLES, WIRING
 from stream.settings import Settings
 
-Party = Literal["route", "score", "learn", "sender", "reader", "operator"]
+Party = Literal["route", "score", "learn", "deliver", "sender", "reader", "operator"]
 PARTIES: tuple[Party, ...] = get_args(Party)
 
 _GROWING = (topics.LEAD_EVENTS, topics.LEAD_STATES)
@@ -70,6 +70,14 @@ def _needs(settings: Settings, party: Party, user: str) -> Iterator[Right]:
             # Dead letters hold what senders sent: they are the operator's.
             yield from (topic(t, "Read") for t in OUTPUTS if t is not topics.DEAD_LETTERS)
             yield Right(user, "group", user, "prefixed", ("Read",))
+        case "deliver":
+            kept = (topics.WEBHOOK_DELIVERIES, topics.WEBHOOK_ENDPOINTS)
+            read = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, *kept)
+            yield from (topic(t, "Read") for t in read)
+            yield from (topic(t, "Write") for t in (*kept, topics.DEAD_LETTERS))
+            # One group an endpoint; a prefix takes in those that are still to come.
+            prefix = f"{settings.app_id}-webhooks-"
+            yield Right(user, "group", prefix, "prefixed", ("Read",))
         case "operator":
             yield from _operator(settings, user)
         case role:
@@ -92,10 +100,11 @@ def _operator(settings: Settings, user: str) -> Iterator[Right]:
         if which in _GROWING:
             operations.append("Alter")
         is_written = which in (*topics.INPUTS, *_GROWING, *_REPLAYED_INTO)
-        if is_written or which.cleanup == "compact":
+        if is_written or "compact" in which.cleanup:
             operations.append("Write")
         yield Right(user, "topic", settings.topic(which.name), "literal", tuple(operations))
     yield Right(user, "group", settings.app_id, "literal", ("Describe",))
+    yield Right(user, "group", f"{settings.app_id}-webhooks-", "prefixed", ("Describe",))
     if settings.delivery == "exactly_once":
         prefix = f"{settings.app_id}-"
         yield Right(user, "transactional-id", prefix, "prefixed", ("Write",))

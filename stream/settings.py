@@ -495,6 +495,11 @@ class Settings(BaseSettings):
         description="TOML file with segments that the house defines by rules; without one there "
         "are none but those that are learned.",
     )
+    webhooks_file: Path | None = Field(
+        None,
+        description="TOML file with the endpoints that `leadstream deliver` posts scores and "
+        "triggers to.",
+    )
     cooldown_high_intent_s: Seconds = Field(
         3_600.0, description="Least seconds between two high_intent triggers of a lead."
     )

@@ -24,13 +24,14 @@ from stream.cli import (
     reports,
     run,
     state,
+    webhooks,
 )
 from stream.collector.process import CollectorError
 from stream.collector.webhooks import WebhookKeyError
 from stream.dead_letters import DeadLetterError
 from stream.event_files import EventFileError
 from stream.kafka.administration import TopicError
-from stream.kafka.authorization import DENIED, denial
+from stream.kafka.authorization import DENIED, RightsError, denial
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.feeder import FeedError
 from stream.lead.sealing import SealError
@@ -63,6 +64,7 @@ state.register(app)
 bench.register(app)
 dead_letters.register(app)
 doctor.register(app, lambda: unknown_settings(os.environ))
+webhooks.register(app)
 
 _EXPECTED = (
     BenchError,
@@ -74,6 +76,7 @@ _EXPECTED = (
     PatchError,
     PolicyLogError,
     RepartitionError,
+    RightsError,
     RulesChangedError,
     SealError,
     StateFormatError,

@@ -92,3 +92,15 @@ def test_an_operator_may_send_dead_letters_again():
     may = allowed("operator")
     for topic in (*topics.INPUTS, topics.LEAD_FORWARDS, topics.DEAD_LETTER_REPLAYS):
         assert "Write" in may["topic", f"eu-{topic.name}"], topic.name
+
+
+def test_a_deliverer_reads_what_it_delivers_and_writes_what_waits():
+    found = allowed("deliver")
+    assert found == {
+        ("topic", "eu-lead-scores"): {"Read"},
+        ("topic", "eu-nurture-triggers"): {"Read"},
+        ("topic", "eu-webhook-deliveries"): {"Read", "Write"},
+        ("topic", "eu-webhook-endpoints"): {"Read", "Write"},
+        ("topic", "eu-dead-letters"): {"Write"},
+        ("group", "scores-webhooks-"): {"Read"},
+    }
