@@ -7,12 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from schemas import topics
 from stream.kafka.administration import TopicError
 from stream.kafka.authorization import check_rights
-from stream.kafka.clients import new_reader
+from stream.kafka.clients import new_admin
 from stream.rights import rights
 from stream.settings import Settings
 from stream.web import WebServer
@@ -120,21 +119,17 @@ async def check_topics(settings: Settings) -> None:
     stream.kafka.administration.TopicError
         With the topic and the remedy.
     """
-    reader = new_reader(settings)
-    await reader.start()
+    admin = new_admin(settings)
+    await admin.start()
     try:
-        found = {}
-        for topic in (*SHARED_OUT, topics.WEBHOOK_ENDPOINTS):
-            name = settings.topic(topic.name)
-            try:
-                await reader._client.add_topic(name)
-                found[name] = len(reader.partitions_for_topic(name) or ())
-            except KafkaError:
-                found[name] = 0
-            if not found[name]:
-                raise TopicError(f"topic {name} is missing; run `leadstream topics`")
+        names = [settings.topic(t.name) for t in (*SHARED_OUT, topics.WEBHOOK_ENDPOINTS)]
+        described = await admin.describe_topics(names)
     finally:
-        await reader.stop()
+        await admin.close()
+    found = {d["topic"]: 0 if d["error_code"] else len(d["partitions"]) for d in described}
+    for name in names:
+        if not found.get(name):
+            raise TopicError(f"topic {name} is missing; run `leadstream topics`")
     counts = {settings.topic(t.name): found[settings.topic(t.name)] for t in SHARED_OUT}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
