@@ -49,6 +49,19 @@ async def send(settings: Settings, outputs: Iterable[Output]) -> None:
         await producer.stop()
 
 
+async def send_as_of(settings: Settings, output: Output, at_s: float) -> None:
+    """Append one output as if it had come at a time, epoch seconds."""
+    producer = new_producer(settings)
+    await producer.start()
+    try:
+        ((topic, partition, key, value, headers),) = await addressed(producer, settings, [output])
+        await producer.send_and_wait(
+            topic, value, key, partition, timestamp_ms=int(at_s * 1000), headers=headers
+        )
+    finally:
+        await producer.stop()
+
+
 def webhook(name: str, receiving: Receiver, **fields: Any) -> str:
     """Return an endpoint's part of a webhooks file; its secret's variable is NAME_SECRET."""
     values = {"messages": ["nurture_triggered"], "private_network": True, **fields}

@@ -2,21 +2,30 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from aiohttp import web
-from deliverer_process import DelivererHandle, deliverer, metrics_of, send, trigger, webhook
+from deliverer_process import (
+    DelivererHandle,
+    deliverer,
+    metrics_of,
+    send,
+    send_as_of,
+    trigger,
+    webhook,
+)
 from webhook_receiver import Receiver, receiver
 from worker_process import environment, own_settings, ran
 
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.settings import Settings
+from stream.webhooks.schedule import GIVE_UP_AFTER_S
 
+KILLS = 3
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(180)]
 
 
@@ -151,33 +160,60 @@ async def test_killed_deliverers_lose_nothing_and_repeat_under_the_same_id(
     refused = set(range(0, 400, 9))
 
     async def answer(message: dict[str, Any], seen: int) -> web.Response:
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
         return web.Response(status=422 if message["number"] in refused and not seen else 200)
 
     async with receiver(answer) as crm:
         write(settings, webhook("crm", crm))
         variables = {"CRM_SECRET": crm.secret}
-        logs: Iterator[Path] = (tmp_path / f"deliverer-{n}.log" for n in range(100))
+        logs = [tmp_path / f"deliverer-{n}.log" for n in range(KILLS)]
         async with deliverer(settings, tmp_path, ("crm", crm)):
             pass  # its group begins here
         sending = asyncio.create_task(_send_slowly(settings, 400))
-        kills = 0
-        while not sending.done() or kills < 3:
-            running = DelivererHandle(settings, next(logs), variables)
+        for log in logs:
+            running = DelivererHandle(settings, log, variables)
             before = len(crm.came)
             await crm.until(lambda r, before=before: len(r.came) >= before + 15, 60)
             await asyncio.to_thread(running.kill)
-            kills += 1
-            if kills >= 4:
-                break
         await sending
         async with deliverer(settings, tmp_path, ("crm", crm)):
             await crm.until(lambda r: len(r.taken) == 400, 60)
     twice = {webhook_id for webhook_id, times in crm.taken.items() if times > 1}
     ids = {m["number"]: webhook_id for webhook_id, m in crm.came}
-    print(f"400 messages through {kills} kills: 0 lost, {len(twice)} there twice")
+    print(f"400 messages through {KILLS} kills: 0 lost, {len(twice)} there twice")
     assert len(ids) == 400
     assert all(webhook_id == m["trigger_id"] == ids[m["number"]] for webhook_id, m in crm.came)
+
+
+async def test_one_that_was_given_up_is_a_dead_letter_that_can_be_sent_again(
+    settings: Settings, tmp_path: Path
+):
+    is_well = False
+
+    def answer(message: dict[str, Any], seen: int) -> web.Response:
+        return web.Response(status=200 if is_well else 500)
+
+    async with receiver(answer) as crm:
+        write(settings, webhook("crm", crm))
+        variables = {**environment(settings), "CRM_SECRET": crm.secret}
+        async with deliverer(settings, tmp_path, ("crm", crm)):
+            await send_as_of(settings, trigger(7), time.time() - GIVE_UP_AFTER_S - 60)
+            letters = ("dead-letters", "list", "--reason", "undelivered", "--json")
+            deadline = time.monotonic() + 40
+            found: dict[str, Any] = {"newest": []}
+            while not found["newest"]:
+                assert time.monotonic() < deadline
+                listed = await asyncio.to_thread(ran, variables, *letters)
+                assert listed.returncode == 0, listed.stderr
+                found = orjson.loads(listed.stdout)
+            (letter,) = found["newest"]
+            assert letter["id"].endswith("/crm")
+            assert "answered 500" in letter["message"]
+            is_well = True
+            done = await asyncio.to_thread(ran, variables, "dead-letters", "replay", letter["id"])
+            assert done.stdout.startswith("1 sent"), done.stderr
+            await crm.until(lambda r: len(r.taken) == 1)
+    assert {webhook_id for webhook_id, _ in crm.came} == {trigger(7).headers[1][1].decode()}
 
 
 async def test_two_deliverers_share_the_partitions(settings: Settings, tmp_path: Path):
