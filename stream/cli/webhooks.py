@@ -66,7 +66,7 @@ def list_webhooks(json: Json = False) -> None:
         typer.echo(f"{endpoint['name']}  {endpoint['url']}")
         typer.echo(f"  messages  {', '.join(endpoint['messages'])}")
         typer.echo(f"  standing  {f'disabled since {since}' if since else 'enabled'}")
-        waiting = f"{endpoint['waiting']} to be tried again, {endpoint['behind']} not read yet"
+        waiting = f"{endpoint['waiting']} to be tried again, at most {endpoint['behind']} not read"
         oldest_s = endpoint["oldest_waiting_s"]
         age = "" if oldest_s is None else f"; the oldest for {oldest_s:.0f} s"
         typer.echo(f"  waiting   {waiting}{age}")

@@ -113,11 +113,9 @@ async def _verify(
             f"LEADSTREAM_PARTITIONS={found}, or create the topic anew"
         )
     configured = await _described(admin, name)
-    if configured.get("cleanup.policy", topic.cleanup) != topic.cleanup:
-        fault = (
-            f"{name} has cleanup.policy={configured['cleanup.policy']}, it must be "
-            f"{topic.cleanup}; alter the topic"
-        )
+    cleanup = configured.get("cleanup.policy", topic.cleanup)
+    if set(cleanup.split(",")) != set(topic.cleanup.split(",")):
+        fault = f"{name} has cleanup.policy={cleanup}, it must be {topic.cleanup}; alter the topic"
     return _report(settings, topic, found, fault)
 
 

@@ -110,7 +110,10 @@ async def _waiting(settings: Settings) -> dict[str, list[Delivery]]:
 
 
 async def _behind(settings: Settings, endpoints: tuple[Endpoint, ...]) -> dict[str, int]:
-    """Return how many records each endpoint's group has still to read; 0 before its first."""
+    """Return how many records each endpoint's group has still to read; 0 before its first.
+
+    Kafka's transaction marks are among them.
+    """
     reader, admin = new_reader(settings), new_admin(settings)
     await reader.start()
     await admin.start()

@@ -12,8 +12,9 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas import topics
 from stream.kafka.clients import security
+from stream.lead.outputs import decode_key
 from stream.settings import Settings
-from stream.webhooks.deliveries import Source, of_record, of_stored
+from stream.webhooks.deliveries import Delivery, Source, of_record, of_stored
 from stream.webhooks.endpoints import Endpoint
 from stream.webhooks.ledger import WRITER
 from stream.webhooks.waiting_line import WaitingLine
@@ -121,7 +122,6 @@ class Reading:
                 raise
         wanted = list(self._wanted())
         if not wanted:
-            self.is_ready = bool(self._consumer.assignment()) or self.is_ready
             await asyncio.sleep(IDLE_S)
             return
         found = await self._consumer.getmany(
@@ -174,6 +174,7 @@ class Reading:
             )
         for tp, position in positions.items():
             consumer.seek(tp, position)
+        self.is_ready = not self._restoring  # there may be more processes than partitions
 
     async def _end_restoring(self) -> None:
         for number, end in list(self._restoring.items()):
@@ -187,23 +188,33 @@ class Reading:
         self.is_ready = not self._restoring
 
     def _take_in(self, line: WaitingLine, topic: str, record: Any) -> None:
+        source = Source(topic, record.partition, record.offset)
+        try:
+            delivery = self._delivery_of(source, record)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            log.warning("a record is none of leadstream's outputs, passed over", **source._asdict())
+            delivery = None
+        if delivery is None:
+            line.pass_over(topic, record.offset)
+        else:
+            line.read(delivery)
+
+    def _delivery_of(self, source: Source, record: Any) -> Delivery | None:
+        """Return what is sent to the endpoint of a record; None where nothing is."""
         headers = dict(record.headers)
-        kind = headers.get("ce_type", b"").decode("ascii", "replace").removeprefix("leadstream.")
-        if kind in self._endpoint.messages and "ce_id" in headers:
-            event = orjson.loads(record.value)
-            if self._endpoint.takes(event):
-                source = Source(topic, record.partition, record.offset)
-                received_s = record.timestamp / 1000.0
-                name = self._endpoint.name
-                line.read(of_record(name, source, record.key, record.value, headers, received_s))
-                return
-        line.pass_over(topic, record.offset)
+        kind = headers["ce_type"].decode().removeprefix("leadstream.")
+        if kind not in self._endpoint.messages:
+            return None
+        if not self._endpoint.takes(orjson.loads(record.value)):
+            return None
+        name, received_s = self._endpoint.name, record.timestamp / 1000.0
+        return of_record(name, source, record.key, record.value, headers, received_s)
 
     def _take_in_stored(self, line: WaitingLine, record: Any) -> None:
         is_live = record.offset >= self._stored_ends.get(record.partition, 0)
         if is_live and dict(record.headers).get(WRITER) == self._writer:
             return
-        endpoint, _, webhook_id = record.key.decode("utf-8", "surrogatepass").partition("/")
+        endpoint, _, webhook_id = decode_key(record.key).partition("/")
         if endpoint != self._endpoint.name:
             return
         if record.value is None:

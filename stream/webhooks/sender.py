@@ -98,7 +98,7 @@ class Sender:
                 )
         except TimeoutError:
             return Answer(fault=f"no answer within {self._endpoint.timeout_s:g} s")
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             return Answer(fault=_fault(error))
 
     async def close(self) -> None:
