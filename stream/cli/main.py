@@ -43,6 +43,7 @@ from stream.repartition import RepartitionError
 from stream.rules_file import RulesChangedError
 from stream.settings import SECRETS_DIR, Settings, TextReaderMissingError
 from stream.warehouse_folder import WarehouseError
+from stream.webhooks.process import DelivererError
 
 app = typer.Typer(
     name="leadstream",
@@ -71,6 +72,7 @@ _EXPECTED = (
     BrokerError,
     CollectorError,
     DeadLetterError,
+    DelivererError,
     EventFileError,
     FeedError,
     PatchError,

@@ -7,11 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from schemas import topics
 from stream.kafka.administration import TopicError
 from stream.kafka.authorization import check_rights
 from stream.kafka.clients import new_admin
+from stream.logs import fault_of
 from stream.rights import rights
 from stream.settings import Settings
 from stream.web import WebServer
@@ -25,6 +27,10 @@ log = structlog.get_logger(__name__)
 
 SHARED_OUT = (topics.NURTURE_TRIGGERS, topics.LEAD_SCORES, topics.WEBHOOK_DELIVERIES)
 """Their partitions of one number belong together."""
+
+
+class DelivererError(RuntimeError):
+    """The deliverer cannot go on; the message says what to do."""
 
 
 class DelivererProcess:
@@ -63,6 +69,8 @@ class DelivererProcess:
         ------
         aiokafka.errors.KafkaError
             If Kafka does not answer, or denies what it needs.
+        DelivererError
+            If a part of it has failed.
         stream.kafka.administration.TopicError
             If a topic is missing, or is not partitioned as the others.
         """
@@ -93,7 +101,7 @@ class DelivererProcess:
                 started(await self._web.start(), [c.endpoint.name for c in self._couriers])
             done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                _check(task.exception())
             log.info("stopping")
         finally:
             for task in working:
@@ -109,6 +117,16 @@ class DelivererProcess:
     def _observe(self) -> None:
         for courier in self._couriers:
             courier.observe()
+
+
+def _check(error: BaseException | None) -> None:
+    if isinstance(error, KafkaError):
+        raise error
+    if error is not None:
+        raise DelivererError(
+            f"the deliverer cannot go on ({fault_of(error)}); start it again: what was not "
+            "written down as done is done again"
+        ) from None
 
 
 async def check_topics(settings: Settings) -> None:

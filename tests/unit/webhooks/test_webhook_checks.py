@@ -13,9 +13,10 @@ from webhook_receiver import Receiver, always, receiver
 from stream.cli.main import app
 from stream.kafka.brokers.certificate import Authority
 from stream.settings import Settings
+from stream.webhooks import process as process_module
 from stream.webhooks.checks import enable_endpoint, sent_test
 from stream.webhooks.endpoints import WebhooksFileError
-from stream.webhooks.process import DelivererProcess
+from stream.webhooks.process import DelivererError, DelivererProcess
 
 
 def settings_for(path: Path, *parts: str) -> Settings:
@@ -82,3 +83,22 @@ def test_the_command_fails_where_nothing_was_taken(file, monkeypatch):
     done = CliRunner().invoke(app, ["webhooks", "test", "crm"])
     assert done.exit_code == 1
     assert "webhook 'crm' has not taken it: no connection" in done.output
+
+
+async def test_a_deliverer_of_which_a_part_fails_ends_and_says_no_value(file, monkeypatch):
+    crm = Receiver(url="http://127.0.0.1:9/hook")
+    monkeypatch.setenv("CRM_SECRET", crm.secret)
+    process = DelivererProcess(settings_for(file, webhook("crm", crm)))
+
+    async def passes(*_: object) -> None:
+        pass
+
+    async def fails(*_: object) -> None:
+        raise KeyError("jane@example.com")
+
+    monkeypatch.setattr(process_module, "check_topics", passes)
+    monkeypatch.setattr(process_module.Ledger, "open", passes)
+    monkeypatch.setattr(process_module.Standing, "follow", fails)
+    with pytest.raises(DelivererError, match="cannot go on .KeyError in fails") as failed:
+        await process.run(lambda *_: None)
+    assert "jane" not in str(failed.value)
