@@ -63,6 +63,7 @@ class Reading:
         self._consumer: Any = None
         self._restoring: dict[int, int] = {}
         self._stored_ends: dict[int, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
         self.lines: dict[int, WaitingLine] = {}
         self.has_new_partitions = False
         self.is_ready = False
@@ -107,8 +108,9 @@ class Reading:
             for number, line in lines.items()
             for topic, offset in line.committable().items()
         }
-        if offsets:
+        if offsets and offsets != self._committed:
             await self._consumer.commit(offsets)
+            self._committed = offsets
 
     async def read(self) -> None:
         """Take in what has come, within a moment."""
@@ -147,6 +149,7 @@ class Reading:
     async def _take_over(self) -> None:
         """Begin with the partitions that this process has now."""
         self.has_new_partitions = False
+        self._committed = {}
         consumer, assigned = self._consumer, self._consumer.assignment()
         sources = [tp for tp in assigned if tp.topic in self._names]
         stored = [tp for tp in assigned if tp.topic == self._stored]

@@ -32,6 +32,7 @@ class FakeConsumer:
         self.committed_offsets: dict[TopicPartition, int] = {}
         self.assigned = {TRIGGERS, STORED}
         self.fails: Exception | None = None
+        self.commits = 0
 
     def add(self, where: TopicPartition, value: bytes | None, key: bytes | None, headers: Any):
         offset = len(self.records[where])
@@ -57,6 +58,7 @@ class FakeConsumer:
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         self.committed_offsets |= offsets
+        self.commits += 1
 
     async def end_offsets(self, wheres: list[TopicPartition]) -> dict[TopicPartition, int]:
         return {where: len(self.records[where]) for where in wheres}
@@ -178,6 +180,18 @@ async def test_partitions_that_are_gone_again_are_left_and_kafkas_faults_tried_a
     consumer.fails = None
     await reading.read()
     assert list(reading.lines) == [0]
+
+
+async def test_only_what_has_changed_is_committed(reading, consumer):
+    await reading.read()
+    begun = consumer.commits
+    for _ in range(3):
+        await reading.commit(reading.lines)
+    assert consumer.commits == begun + 1
+    fire(consumer, 1, tier="cold")
+    await reading.read()
+    await reading.commit(reading.lines)
+    assert consumer.committed_offsets == {TRIGGERS: 1}
 
 
 async def test_a_process_without_partitions_is_ready(reading, consumer):
