@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaTimeoutError
 
 from stream.settings import Settings
@@ -88,6 +89,34 @@ def new_reader(settings: Settings, *topics: str, group_id: str | None = None) ->
         enable_auto_commit=False,
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        **security(settings),
+    )
+
+
+def new_member(settings: Settings, group_id: str, fetch_bytes: int) -> AIOKafkaConsumer:
+    """Return a consumer, not started, that shares topics with others of its group.
+
+    Partitions of one number come to the same member, where the topics have equally many.
+
+    Parameters
+    ----------
+    fetch_bytes
+        What one fetch brings of one partition at most; a larger record comes all the same.
+    """
+    session_ms = int(settings.session_timeout_s * 1000)
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=settings.app_id,
+        group_id=group_id,
+        partition_assignment_strategy=[RangePartitionAssignor],
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=fetch_bytes,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        session_timeout_ms=session_ms,
+        rebalance_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 10,
         **security(settings),
     )
 

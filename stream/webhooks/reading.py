@@ -6,12 +6,11 @@ from typing import Any
 
 import orjson
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas import topics
-from stream.kafka.clients import security
+from stream.kafka.clients import new_member
 from stream.lead.outputs import decode_key
 from stream.settings import Settings
 from stream.webhooks.deliveries import Delivery, Source, of_record, of_stored
@@ -70,22 +69,8 @@ class Reading:
 
     async def open(self, listener: ConsumerRebalanceListener) -> None:
         """Join the group."""
-        settings = self._settings
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka_bootstrap,
-            client_id=settings.app_id,
-            group_id=group_of(settings, self._endpoint.name),
-            partition_assignment_strategy=[RangePartitionAssignor],
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=FETCH_BYTES,  # a larger record comes all the same
-            fetch_max_wait_ms=settings.fetch_max_wait_ms,
-            session_timeout_ms=int(settings.session_timeout_s * 1000),
-            rebalance_timeout_ms=int(settings.session_timeout_s * 1000),
-            heartbeat_interval_ms=int(settings.session_timeout_s * 1000 / 10),
-            **security(settings),
-        )
+        group = group_of(self._settings, self._endpoint.name)
+        self._consumer = new_member(self._settings, group, FETCH_BYTES)
         self._consumer.subscribe([*self._names, self._stored], listener=listener)
         await self._consumer.start()
 

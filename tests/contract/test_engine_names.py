@@ -102,6 +102,7 @@ async def test_readers_read_committed(settings: Settings, closed_later: Any) -> 
     for reader in (
         clients.new_reader(settings, "a"),
         clients.new_reader(settings, group_id="g"),
+        clients.new_member(settings, "g", 1 << 18),
     ):
         assert isolation(closed_later(reader)) == "read_committed"
 
