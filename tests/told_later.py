@@ -2,7 +2,12 @@
 
 from stream.metrics import REGISTRY
 
-_GROUPS = ("leadstream_group_", "leadstream_fairness_", "leadstream_collect_requests")
+_GROUPS = (
+    "leadstream_group_",
+    "leadstream_fairness_",
+    "leadstream_collect_requests",
+    "leadstream_webhook_",
+)
 WHERE_SOMETHING_IS_WRONG = {
     "leadstream_milestones_refused",
     "leadstream_batch_retries",
@@ -24,5 +29,5 @@ WHERE_THERE_IS_MORE_TO_TELL = {
     "leadstream_uplift_ratio",
     *(f.name for f in REGISTRY.collect() if f.name.startswith(_GROUPS)),
 }
-"""Metrics without samples until there are thousands of examples, verdicts, groups, policies, or
-a control group."""
+"""Metrics without samples until there are thousands of examples, verdicts, groups, policies or a
+control group; and those of a collector or a deliverer, which are other processes."""
