@@ -1,7 +1,7 @@
 """Where reports come from: what the learner has kept and what has come since, or a log."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from stream.models import SEGMENTS
 from stream.offline import OfflineStream
 from stream.reports.learner import MODEL, ReportLearner
 from stream.reports.report import Report, day_of
+from stream.reports.segments import SegmentsReport, TakesSegmentNames
 from stream.reports.spend import Spend, TakesSpend
 from stream.scored_rows import Watch
 from stream.settings import Settings
@@ -25,12 +26,8 @@ async def report_from_kafka(settings: Settings, name: str) -> Report:
 
     A checkpoint that does not fit, of another currency say, is left aside, as the learner does it.
     """
-    learner = ReportLearner(name, settings.report_terms())
     checkpoints = await read_latest(settings, settings.topic(topics.MODEL_CHECKPOINTS.name), 0)
-    stored = checkpoints.get(f"{MODEL}/{name}".encode())
-    if stored is not None:
-        with suppress(ValueError):
-            learner.resume(decoded_checkpoint(stored))
+    learner = _resumed(settings, name, checkpoints)
     examples = settings.topic(topics.TRAINING_EXAMPLES.name)
     async for batch in read_batches(settings, examples, 0, learner.next_offset):
         for record in batch:
@@ -40,7 +37,24 @@ async def report_from_kafka(settings: Settings, name: str) -> Report:
                     learner.learn(milestone, record.offset)
     if isinstance(learner.report, TakesSpend):
         learner.report.take_spend(await spend_from_kafka(settings))
+    if isinstance(learner.report, TakesSegmentNames):
+        segments = _resumed(settings, SEGMENTS, checkpoints)
+        learner.report.take_segment_names(_names(segments))
     return learner.report
+
+
+def _resumed(settings: Settings, name: str, checkpoints: Mapping[bytes, bytes]) -> ReportLearner:
+    learner = ReportLearner(name, settings.report_terms())
+    stored = checkpoints.get(f"{MODEL}/{name}".encode())
+    if stored is not None:
+        with suppress(ValueError):
+            learner.resume(decoded_checkpoint(stored))
+    return learner
+
+
+def _names(segments: ReportLearner) -> dict[str, str]:
+    report = segments.report
+    return report.names if isinstance(report, SegmentsReport) else {}
 
 
 def report_from_log(
@@ -58,6 +72,8 @@ def report_from_log(
         log.stream.feed(topic, line)
     if isinstance(log.report, TakesSpend):
         log.report.take_spend(spend)
+    if isinstance(log.report, TakesSegmentNames):
+        log.report.take_segment_names(_names(log.segments))
     return log.report, log.newest
 
 
@@ -96,6 +112,11 @@ class ReportedLog:
         )
 
     @property
+    def segments(self) -> ReportLearner:
+        """What has been learned of segments so far."""
+        return self._learners[SEGMENTS]
+
+    @property
     def report(self) -> Report:
         """What has been learned so far."""
         return self._learners[self._name].report
@@ -106,7 +127,7 @@ class ReportedLog:
         for learner in self._learners.values():
             with suppress(ValueError):
                 learner.learn(milestone, learner.next_offset)
-        segments = self._learners[SEGMENTS]
+        segments = self.segments
         if isinstance(milestone, SegmentSeen) and (state := segments.served()) != self._served:
             self._served = state
             self.stream.serve(segments.name, segments.version, segments.snapshot(state or {}))

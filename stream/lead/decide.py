@@ -135,8 +135,8 @@ def _without_consent(
     state.last_at_s = max(state.last_at_s, at_s)  # so that its refusal is not forgotten
     decision = Decision("applied" if event["type"] in NOTED_ALWAYS else "no_consent")
     if state.segment is not None or state.rule_segments or event["type"] == "consent":
-        decision.outputs += segment_membership.leave(state, Cause(event["event_id"], at_s))
-        decision.outputs += learned_segments.leave(state, at_s, house)
+        cause = Cause(event["event_id"], at_s)
+        decision.outputs += segment_membership.leave(state, cause, house)
     return decision
 
 
@@ -229,12 +229,11 @@ def decide_merge(
 ) -> Decision:
     """Join another history to a lead's, and score what they are together."""
     histories = [worth.history_of(one) for one in (state, other)]
-    decision = Decision("merged", learned_segments.leave(other, cause.at_s, house))
+    decision = Decision("merged", segment_membership.leave(other, cause, house))
     merge_into(state, other, house)
     if not may(state, SCORING, house):
         stop_profiling(state)
-        decision.outputs += segment_membership.leave(state, cause)
-        decision.outputs += learned_segments.leave(state, cause.at_s, house)
+        decision.outputs += segment_membership.leave(state, cause, house)
         return decision
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture)
     if house.logs_milestones:

@@ -35,6 +35,7 @@ REMAINS: Mapping[str, str] = {
     topics.DEAD_LETTERS.name: "refused events, sealed",
     topics.DEAD_LETTER_REPLAYS.name: "where refused events stood that were sent again",
     topics.ERASURES.name: "this record",
+    topics.WEBHOOK_DELIVERIES.name: "scores and triggers that an endpoint has not taken yet",
 }
 """Topic -> what of an erased lead stays there until its retention ends."""
 

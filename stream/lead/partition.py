@@ -6,20 +6,22 @@ from typing import Any
 
 import orjson
 
-from stream.lead import decide, lead_timers, learned_segments, refusals
+from stream.lead import decide, lead_timers, refusals, segment_membership
 from stream.lead.budgets import Budgets
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
+from stream.lead.hashing import stable_id
 from stream.lead.house import House
 from stream.lead.in_use import InUse
 from stream.lead.inflow import COUNTED, PAGE_VIEW
 from stream.lead.labels import WON
 from stream.lead.moves import Moves
-from stream.lead.outputs import decode_key, epoch_s
+from stream.lead.outputs import decode_key, epoch_s, rfc3339
 from stream.lead.partition_states import PartitionStates
 from stream.lead.records import Batch, Models, Record
 from stream.lead.routing import CLOCK_HEADER
 from stream.lead.state import LeadState, StateFormatError
+from stream.lead.triggers import Cause
 
 NEVER_TOO_LATE = frozenset({"erasure", "consent"})
 """What a person has a right to counts whenever it arrives."""
@@ -297,7 +299,8 @@ class Partition:
         elif lead_timers.is_forgotten(state, self.now_s, self.in_use.house):
             self.leads.pop(state.lead_id)
             self.batch.touched[state.lead_id] = None
-            self.batch.outputs += learned_segments.leave(state, self.now_s, self.in_use.house)
+            cause = Cause(stable_id("timer", "forgotten", rfc3339(due_s)), due_s)
+            self.batch.outputs += segment_membership.leave(state, cause, self.in_use.house)
             self.batch.events["timer", "forgotten"] += 1
             return
         else:

@@ -1,5 +1,6 @@
 """The segments that a lead is in: the house's own follow what happens, and time alone."""
 
+from stream.lead import learned_segments
 from stream.lead.house import House
 from stream.lead.outputs import Output
 from stream.lead.segment_changes import BY_RULE, LEARNED, segment_changed
@@ -30,10 +31,13 @@ def follow(state: LeadState, cause: tuple[str, float], now_s: float, house: Hous
     ]
 
 
-def leave(state: LeadState, cause: tuple[str, float]) -> list[Output]:
-    """Return that a lead left all its segments: it may not be profiled any more."""
+def leave(state: LeadState, cause: tuple[str, float], house: House) -> list[Output]:
+    """Take a lead out of all its segments, and of what they are learned by; return what to tell.
+
+    It may not be profiled any more, is another lead from now on, or is forgotten.
+    """
     outputs = [segment_changed(state, BY_RULE, None, one, cause) for one in state.rule_segments]
     if state.segment is not None:
         outputs.append(segment_changed(state, LEARNED, None, state.segment, cause))
     state.rule_segments, state.segments_due_s = [], None
-    return outputs
+    return outputs + learned_segments.leave(state, cause[1], house)

@@ -41,6 +41,7 @@ class CohortsReport:
         self._cohorts = Cohorts(**_KEPT)
         self._segments = Cohorts(**_KEPT)
         self._totals = CohortCells(**_TOTALS)
+        self._names: Mapping[str, str] = {}
 
     def learn(self, milestone: Milestone) -> None:
         """Take in a lead, a deal, or a customer's sign."""
@@ -64,6 +65,10 @@ class CohortsReport:
                 if milestone.first_segment is not None:
                     self._segments.learn_activity(won_day, milestone.month, milestone.first_segment)
 
+    def take_segment_names(self, names: Mapping[str, str]) -> None:
+        """Take in what sets segments apart; it is no part of what is learned."""
+        self._names = names
+
     def figures(self, today: int) -> dict[str, Any]:
         """Return all cohorts; an age or a month that one has not reached is null."""
         weekly = self._cohorts.report("week", today)
@@ -76,20 +81,23 @@ class CohortsReport:
             "all": _leads(weekly.all_leads),
             "weeks": [_week(of.name) | _leads(of) for of in weekly.leads],
             "sources": [{"source": of.name} | _leads(of) for of in by_source.leads],
-            "segments": [{"segment": of.name} | _leads(of) for of in by_segment.leads],
+            "segments": [self._segment(of.name) | _leads(of) for of in by_segment.leads],
             "customers": _customers(weekly.all_customers),
             "customer_weeks": [_week(of.name) | _customers(of) for of in weekly.customers],
             "customer_sources": [
                 {"source": of.name} | _customers(of) for of in by_source.customers
             ],
             "customer_segments": [
-                {"segment": of.name} | _customers(of) for of in by_segment.customers
+                self._segment(of.name) | _customers(of) for of in by_segment.customers
             ],
             "in_other": by_source.in_other,
             "totals": {
                 name: {"leads": leads, "deals": deals} for name, (leads, deals) in totals.items()
             },
         }
+
+    def _segment(self, segment: str) -> dict[str, Any]:
+        return {"segment": segment, "name": self._names.get(segment)}
 
     @staticmethod
     def view(figures: Mapping[str, Any]) -> View:

@@ -147,7 +147,7 @@ def _by_name(figures: Told, what: str) -> list[Table]:
     age = _comparable_age(figures)
     rows = [
         [
-            of[what],
+            of[what] if of.get("name") is None else f"{of[what]}: {of['name']}",
             *_first_cells(of),
             *_ratios(of["by_age_weeks"], ages),
             *([] if age is None else [_interval(of["by_age_weeks"][age])]),

@@ -43,6 +43,7 @@ class KpisReport:
         self._currency = terms.currency
         self._kpis = Kpis(get_args(Tier))
         self._spend: Spend | None = None
+        self._names: Mapping[str, str] = {}
 
     def learn(self, milestone: Milestone) -> None:
         """Take in a lead, a journey's end, an answer, satisfaction or a purchase."""
@@ -62,6 +63,10 @@ class KpisReport:
     def take_spend(self, spend: Spend) -> None:
         """Take in what was spent; it is no part of what is learned."""
         self._spend = spend
+
+    def take_segment_names(self, names: Mapping[str, str]) -> None:
+        """Take in what sets segments apart; it is no part of what is learned."""
+        self._names = names
 
     def figures(self, today: int) -> dict[str, Any]:
         """Return the figures of each period, and of as many days before it."""
@@ -149,7 +154,8 @@ class KpisReport:
                 for name, one in tiers.items()
             },
             "segments": {
-                name: one._asdict() for name, one in kpis.conversion_by_segment(first, last).items()
+                segment: {"name": self._names.get(segment), **one._asdict()}
+                for segment, one in kpis.conversion_by_segment(first, last).items()
             },
             "arms": {name: one._asdict() for name, one in arms.items()},
             "effect": effect._asdict() if effect else None,

@@ -217,9 +217,11 @@ def _by_tier(now: Told) -> list[Table]:
 
 
 def _by_segment(now: Told) -> list[Table]:
-    rows = [[name, *_conversion(one)] for name, one in now["segments"].items()]
-    title = "30 days by the segment at the end (named by `leadstream report segments`)"
-    return [Table(title, ["segment", *_CONVERSION], rows)] if rows else []
+    rows = [
+        [segment, one["name"] or "-", *_conversion(one)] for segment, one in now["segments"].items()
+    ]
+    heads = ["segment", "what sets it apart", *_CONVERSION]
+    return [Table("30 days by the segment at the end", heads, rows)] if rows else []
 
 
 def _by_arm(figures: Told) -> list[Table]:

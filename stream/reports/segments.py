@@ -1,7 +1,7 @@
 """Which leads are alike: segments that were found, what sets them apart, how they convert."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from online_models import formats
 from online_models.intervals import quantile, wilson
@@ -12,6 +12,15 @@ from stream.reports.report import Bars, Table, Terms, View, percent
 SCHEMA = 1
 LIBRARY = "leadstream segments report"
 _Z = quantile(0.95)
+
+
+@runtime_checkable
+class TakesSegmentNames(Protocol):
+    """A report by segments, whose names another report learns."""
+
+    def take_segment_names(self, names: Mapping[str, str]) -> None:
+        """Take in what sets each segment apart, before figures are asked for."""
+        ...
 
 
 class SegmentsReport:
@@ -55,6 +64,11 @@ class SegmentsReport:
     def snapshot(self) -> dict[str, Any] | None:
         """Return what serving needs; None while there are no segments."""
         return self._model.snapshot() if self._model.segments() else None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What sets each segment apart, by its id."""
+        return {of.segment_id: of.name for of in self._model.segments()}
 
     def figures(self, today: int) -> dict[str, Any]:  # noqa: ARG002
         """Return each segment: its id and name, leads in it now, journeys of it that ended."""

@@ -172,6 +172,17 @@ def test_of_two_leads_that_are_one_the_other_leaves_and_both_count_once(served):
     assert left.previous_segment is not None
     assert seen.lead_hash == address_hash("R", TELLS.erasure_key)
     assert seen.previous_segment == seen.segment == served.lead("R").segment
+    told = changes(served)[-1]
+    assert (told.lead_id, told.previous_segment, told.segment) == ("S", left.previous_segment, None)
+
+
+def test_who_is_forgotten_after_long_silence_leaves_its_segment(served):
+    visits(served, "R", "reader", 8)
+    (entered,) = changes(served)
+    served.tick(TELLS.retention_s + 9_999.0)
+    told = changes(served)[-1]
+    assert (told.lead_id, told.previous_segment, told.segment) == ("R", entered.segment, None)
+    assert (milestones(served)[-1].x, milestones(served)[-1].segment) == ({}, None)
 
 
 def test_visitors_without_a_name_are_in_no_segment(served):

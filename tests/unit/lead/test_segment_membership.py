@@ -50,12 +50,12 @@ def view(number: int, page: str, after_s: float = 0.0, lead: str = "L"):
     return event("page_view", f"v{number}", after_s, lead_id=lead, url=url)
 
 
-def changes(stream: LeadStream) -> list[tuple[str | None, str | None]]:
-    """Return each segment that was left, and that was entered."""
+def changes(stream: LeadStream, lead: str = "L") -> list[tuple[str | None, str | None]]:
+    """Return each segment that a lead left, and that it entered."""
     bodies = [b for b in stream.bodies(topics.LEAD_SCORES) if b["type"] == "segment_changed"]
     found = [SegmentChanged.model_validate_json(orjson.dumps(body)) for body in bodies]
-    assert {(one.lead_id, one.kind) for one in found} <= {("L", "rule")}
-    return [(one.previous_segment, one.segment) for one in found]
+    assert {one.kind for one in found} <= {"rule"}
+    return [(one.previous_segment, one.segment) for one in found if one.lead_id == lead]
 
 
 def test_events_in_their_order_bring_a_lead_into_a_segment():
@@ -103,6 +103,18 @@ def test_who_withdraws_its_consent_leaves_all_and_comes_into_none():
     stream.send(view(3, "pricing", 120.0), view(4, "docs", 180.0))
     stream.tick(9 * DAY_S)
     assert len(changes(stream)) == 2
+
+
+def test_who_becomes_another_lead_or_is_forgotten_leaves_all():
+    stream = LeadStream(house=FOLLOWS)
+    stream.send(view(1, "pricing"), view(2, "docs", 60.0))
+    stream.send(event("lead_merge", "m", 90.0, lead_id="L", into_lead_id="M"))
+    assert changes(stream) == [(None, "evaluating"), ("evaluating", None)]
+    stream.tick(FOLLOWS.retention_s + DAY_S)
+    told = changes(stream, "M")
+    entered = [segment for _, segment in told if segment is not None]
+    assert entered[0] == "evaluating"
+    assert sorted(entered) == sorted(former for former, _ in told if former is not None)
 
 
 def test_a_house_that_drops_a_segment_tells_its_leads_with_their_next_events():

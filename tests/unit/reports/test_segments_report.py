@@ -4,9 +4,11 @@ import math
 from datetime import UTC, datetime
 from random import Random
 
-from schemas.milestones import JourneyEnded, SegmentSeen
-from stream.reports.report import Fits, Serves, Terms
-from stream.reports.segments import SegmentsReport
+from schemas.milestones import JourneyEnded, LeadEntered, SegmentSeen
+from stream.reports.cohorts import CohortsReport
+from stream.reports.kpis import KpisReport
+from stream.reports.report import Fits, Serves, Terms, day_of
+from stream.reports.segments import SegmentsReport, TakesSegmentNames
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 PAGES = {"reader": ("blog", "webinars"), "buyer": ("pricing", "docs")}
@@ -91,3 +93,30 @@ def test_what_nobody_knows_is_no_segment():
     report.learn(look(1, "buyer", "s77", "s99"))
     report.learn(ended("s99", "won"))
     assert sum(of["leads"] + of["journeys"] for of in report.figures(0)["segments"]) == 0
+
+
+def test_other_reports_say_what_sets_a_segment_apart_and_of_one_that_is_gone_only_its_id():
+    names = known().names
+    assert all(names.values())
+    cohorts, kpis = CohortsReport(Terms("EUR")), KpisReport(Terms("EUR"))
+    for report in (cohorts, kpis):
+        assert isinstance(report, TakesSegmentNames)
+        report.take_segment_names(names)
+    cohorts.learn(LeadEntered(source="email", occurred_at=AT))
+    for segment in ("s1", "s77"):
+        entry = look(1, "reader", None, segment).model_copy(update={"entered_at": AT})
+        cohorts.learn(entry)
+        kpis.learn(ended(segment, "won"))
+    tomorrow = day_of(AT) + 1
+    figures = cohorts.figures(tomorrow)
+    told = {of["segment"]: of["name"] for of in figures["segments"]}
+    assert told == {"s1": names["s1"], "s77": None}
+    assert f"s1: {names['s1']}" in [
+        row[0] for table in cohorts.view(figures).tables for row in table.rows
+    ]
+    month = kpis.figures(tomorrow)
+    by_segment = month["periods"]["30"]["now"]["segments"]
+    assert {segment: one["name"] for segment, one in by_segment.items()} == told
+    rows = [row for table in kpis.view(month).tables for row in table.rows]
+    assert ["s1", names["s1"]] in [row[:2] for row in rows]
+    assert ["s77", "-"] in [row[:2] for row in rows]
