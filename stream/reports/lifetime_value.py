@@ -47,9 +47,11 @@ class LifetimeValueReport:
         self._purchases = 0
         self._in_other_currencies = 0
         self._today = 0
+        self.is_fit_due = False
 
     def learn(self, milestone: Milestone) -> None:
         """Take in a purchase; with each new day, that the others have stayed silent."""
+        self.fit()
         today = max(self._today, day_of(milestone.occurred_at))
         if isinstance(milestone, PurchasesChanged):
             if milestone.currency != self._currency:
@@ -65,16 +67,24 @@ class LifetimeValueReport:
             self._today = today
         elif isinstance(milestone, InflowCounted) and today > self._today:
             self._today = today
-            self.model.refit(today)
+            self.is_fit_due = True
+
+    def fit(self) -> None:
+        """Fit the models as of a new day, if that is due; it takes some tenths of a second."""
+        if self.is_fit_due:
+            self.is_fit_due = False
+            self.model.refit(self._today)
 
     def snapshot(self) -> dict[str, Any] | None:
         """Return what serving needs; None while too little is known."""
+        self.fit()
         if self.model.bg_nbd is None:
             return None
         return ServedLifetimeValue(self.model.bg_nbd, self.model.gamma_gamma).snapshot()
 
     def figures(self, today: int) -> dict[str, Any]:
         """Return the models' parameters, and what they say of customers of each kind."""
+        self.fit()
         model = self.model
         today = max(today, self._today)
         told: dict[str, Any] = {
@@ -148,6 +158,7 @@ class LifetimeValueReport:
 
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state."""
+        self.fit()
         return {
             "schema": SCHEMA,
             "library": LIBRARY,

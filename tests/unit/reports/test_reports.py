@@ -27,7 +27,7 @@ from schemas.milestones import (
 from stream.lead.learner import decoded_checkpoint
 from stream.reports.catalogue import REPORTS
 from stream.reports.learner import ReportLearner
-from stream.reports.report import Terms
+from stream.reports.report import Fits, Terms
 
 TERMS = Terms("EUR", leads_per_day=30)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -196,3 +196,17 @@ def test_one_of_another_currency_is_learned_anew_where_amounts_count(name):
 @pytest.mark.parametrize("name", REPORTS)
 def test_its_checkpoint_fits_into_a_message(name):
     assert len(learned(name).checkpoint().value or b"") < 1_000_000
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTS if hasattr(REPORTS[name], "fit")])
+def test_who_fits_elsewhere_once_it_is_due_has_the_same_as_who_leaves_it_to_the_report(name: str):
+    apart, fits = ReportLearner(name, TERMS), 0
+    for offset, milestone in enumerate(MILESTONES):
+        apart.learn(milestone, offset)
+        assert isinstance(apart.report, Fits)
+        if apart.report.is_fit_due:
+            apart.report.fit()
+            fits += 1
+            assert not apart.report.is_fit_due
+    assert fits > 1
+    assert apart.checkpoint() == learned(name).checkpoint()
