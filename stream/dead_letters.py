@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from schemas import topics
 from schemas.dead_letters import DeadLetter, DeadLetterReplayed
-from stream.kafka.clients import read_batches
+from stream.expected import ExpectedError
+from stream.kafka.clients import partitions_of, read_batches
 from stream.settings import Settings
-from stream.stored_states import partitions_of
 
 
-class DeadLetterError(RuntimeError):
+class DeadLetterError(ExpectedError, RuntimeError):
     """Dead letters cannot be read or sent; the message says what to do."""
 
 

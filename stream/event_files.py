@@ -10,6 +10,7 @@ from typing import IO
 import orjson
 
 from schemas import topics
+from stream.expected import ExpectedError
 from stream.lead.routing import MAX_VALUE_BYTES
 
 TOPIC_OF_TYPE = {kind: topic.name for topic in topics.INPUTS for kind in topic.types()}
@@ -27,7 +28,7 @@ _OTHER_ENCODINGS = (
 )
 
 
-class EventFileError(ValueError):
+class EventFileError(ExpectedError, ValueError):
     """A file of events cannot be read; the message says which, and what to do."""
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import orjson
 
+from stream.expected import ExpectedError
 
-class PatchError(ValueError):
+
+class PatchError(ExpectedError, ValueError):
     """A patch cannot be read; the message says what to give instead."""
 
 

@@ -6,6 +6,7 @@ import orjson
 
 from online_models.logged_decisions import SMALLEST_PROBABILITY
 from schemas.learning import PolicyTransition
+from stream.expected import ExpectedError
 from stream.lead.learner import decoded
 from stream.lead.policy_learner import as_transition
 
@@ -13,7 +14,7 @@ KIND = "policy_transition"
 FAULTS_KEPT = 10
 
 
-class PolicyLogError(ValueError):
+class PolicyLogError(ExpectedError, ValueError):
     """A log says nothing of policies; the message says why, and what to do."""
 
 

@@ -10,7 +10,7 @@ import orjson
 from schemas import topics
 from schemas.dead_letters import DeadLetter
 from stream.event_files import topic_of
-from stream.kafka.clients import partition_of, read_batches
+from stream.kafka.clients import partition_of, partitions_of, read_batches
 from stream.lead.outputs import Origin, decode_key, encode_key, epoch_s, forwarded
 from stream.lead.partition import NEVER_TOO_LATE
 from stream.lead.progress import META_KEY
@@ -20,7 +20,6 @@ from stream.lead.stored_form import decode_document
 from stream.lead.text_reading import TEXT_READING
 from stream.merge_patch import merged
 from stream.settings import Settings
-from stream.stored_states import partitions_of
 from stream.webhooks.deliveries import anew
 
 Patch = Mapping[str, Any]

@@ -13,7 +13,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from schemas import topics
-from stream.kafka.clients import new_admin, partition_of, read_batches
+from stream.expected import ExpectedError
+from stream.kafka.clients import new_admin, partition_of, partitions_of, read_batches
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.erasure import ERASED_PREFIX
 from stream.lead.progress import META_KEY
@@ -21,13 +22,13 @@ from stream.lead.routing import MAX_PARTS, SOURCE_HEADER
 from stream.lead.stored_form import decode_document, decode_state
 from stream.settings import Settings
 from stream.state_repair import NoCommits
-from stream.stored_states import latest_states, partitions_of
+from stream.stored_states import latest_states
 
 LEADS_AT_ONCE = 200
 SETTLE_S = 30.0
 
 
-class RepartitionError(RuntimeError):
+class RepartitionError(ExpectedError, RuntimeError):
     """The number of partitions cannot be changed now; the message says why and what to do."""
 
 

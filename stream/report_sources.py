@@ -8,7 +8,7 @@ from typing import Any
 from schemas import topics
 from schemas.milestones import Milestone, SegmentSeen
 from stream.event_files import topic_of
-from stream.kafka.clients import read_batches, read_latest
+from stream.kafka.clients import partitions_of, read_batches, read_latest
 from stream.lead.learner import decoded, decoded_checkpoint
 from stream.models import SEGMENTS
 from stream.offline import OfflineStream
@@ -18,7 +18,6 @@ from stream.reports.segments import SegmentsReport, TakesSegmentNames
 from stream.reports.spend import Spend, TakesSpend
 from stream.scored_rows import Watch
 from stream.settings import Settings
-from stream.stored_states import partitions_of
 
 
 async def report_from_kafka(settings: Settings, name: str) -> Report:

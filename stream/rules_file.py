@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stream.expected import ExpectedError
 from stream.lead.point_rules import PointRules, RulesFileError, parse_point_rules
 
 _HEAD = re.compile(r"\s*\[\[\s*rule\s*\]\]")
 _TABLE = re.compile(r"\s*\[")
 
 
-class RulesChangedError(ValueError):
+class RulesChangedError(ExpectedError, ValueError):
     """The rules file is not what a proposal was made for; the message says what to do."""
 
 

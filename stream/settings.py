@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from online_models.policy.catalogue import KINDS as POLICY_KINDS
 from online_models.text_intents import checked_competitor
 from schemas.base import Currency
+from stream.expected import ExpectedError
 from stream.lead.actions import ActionsFileError, Catalogue, parse_catalogue
 from stream.lead.actions_by_rule import DEFAULT_ACTIONS, EMAIL_ACTIONS, catalogue_of
 from stream.lead.consent import GATES
@@ -166,7 +167,7 @@ PolicyKind = Annotated[str, Field(min_length=1), AfterValidator(_checked_policy)
 PolicyKinds = Annotated[str, AfterValidator(_checked_policy)]
 
 
-class TextReaderMissingError(ImportError):
+class TextReaderMissingError(ExpectedError, ImportError):
     """What reads texts is not installed; the message says how to get it."""
 
 

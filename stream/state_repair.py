@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 
 from schemas import topics
-from stream.kafka.clients import beginning_offset, read_batches
+from stream.kafka.clients import beginning_offset, partitions_of, read_batches
 from stream.kafka.snapshots import read_snapshots
 from stream.kafka.transactions import PartitionProducer, ToSend
 from stream.lead.erasure import ERASED_PREFIX
@@ -26,7 +26,7 @@ from stream.lead.stored_form import (
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import SnapshotStore
 from stream.settings import Settings
-from stream.stored_states import latest_states, partitions_of
+from stream.stored_states import latest_states
 
 RECORDS_AT_ONCE = 1_000
 

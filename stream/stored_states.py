@@ -4,14 +4,14 @@ from typing import Any
 
 from online_models.served_lifetime_value import PredictsLifetimeValue
 from schemas import topics
-from stream.kafka.clients import new_reader, partition_of, read_latest
+from stream.kafka.clients import partition_of, partitions_of, read_latest
 from stream.kafka.snapshots import read_snapshots
 from stream.lead import worth
 from stream.lead.consent import GATES, may
 from stream.lead.decide import score_state
 from stream.lead.discount import discounted
 from stream.lead.hashing import email_hash
-from stream.lead.identity import EMAIL, MAX_HOPS, is_email
+from stream.lead.identity import EMAIL, MAX_HOPS, LeadNotFoundError, is_email
 from stream.lead.outputs import encode_key, rfc3339
 from stream.lead.points import standing
 from stream.lead.progress import META_KEY
@@ -20,20 +20,6 @@ from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state
 from stream.models import LIFETIME_VALUE, P_CONVERT, SEGMENTS, SnapshotStore
 from stream.settings import Settings
-
-
-class LeadNotFoundError(LookupError):
-    """No state is stored for a lead."""
-
-
-async def partitions_of(settings: Settings, topic: topics.Topic) -> int:
-    """Return how many partitions a topic has in Kafka."""
-    reader = new_reader(settings, settings.topic(topic.name))
-    await reader.start()
-    try:
-        return len(reader.partitions_for_topic(settings.topic(topic.name)) or ())
-    finally:
-        await reader.stop()
 
 
 async def latest_states(settings: Settings, number: int) -> dict[bytes, bytes]:

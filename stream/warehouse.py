@@ -20,14 +20,13 @@ from schemas.feedback import ActionResult
 from schemas.milestones import MILESTONES, SegmentSeen
 from schemas.scores import ScoreChanged, SegmentChanged
 from schemas.triggers import NurtureTriggered
-from stream.kafka.clients import new_reader, read_batches
+from stream.kafka.clients import new_reader, partitions_of, read_batches
 from stream.lead.outputs import Origin
 from stream.lead.routing import Refusal, Router
 from stream.report_sources import report_from_kafka
 from stream.reports.catalogue import REPORTS
 from stream.reports.report import date_of
 from stream.settings import Settings
-from stream.stored_states import partitions_of
 from stream.warehouse_folder import Progress, WarehouseError, WarehouseFolder
 from stream.warehouse_schema import schema_of, table_of
 

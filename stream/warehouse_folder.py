@@ -10,11 +10,13 @@ from typing import IO, Literal, Self
 
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
+from stream.expected import ExpectedError
+
 PROGRESS = "_progress"
 """Beside the tables; readers of Parquet pass over names that begin so."""
 
 
-class WarehouseError(RuntimeError):
+class WarehouseError(ExpectedError, RuntimeError):
     """Nothing can be exported; the message says why, and what to do."""
 
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.addresses import is_loopback
+from stream.lead.identity import LeadNotFoundError
 from stream.metrics import REGISTRY
-from stream.stored_states import LeadNotFoundError
 
 OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"})
 """What says nothing of any lead; everything else asks for the token."""

@@ -117,7 +117,7 @@ def _ended(pid: int) -> int | None:
 def _serve() -> None:
     # As `python -m stream` has it, instead of the tests' folder.
     sys.path[0] = str(Path.cwd())
-    from stream.cli import main  # noqa: PLC0415 - only where it is forked
+    from stream.cli import collect, main, run, webhooks  # noqa: F401, PLC0415 - only where it is forked
 
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)

@@ -16,6 +16,7 @@ from typing import IO, Any
 from aiokafka import AIOKafkaConsumer
 
 from stream.bench.mix import MixedEvent
+from stream.expected import ExpectedError
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import new_producer, partition_of
@@ -27,7 +28,7 @@ RECORDS_AT_ONCE = 5_000
 WORKER = (sys.executable, "-m", "stream", "worker")
 
 
-class BenchError(RuntimeError):
+class BenchError(ExpectedError, RuntimeError):
     """A benchmark could not be run to its end; the message says why."""
 
 

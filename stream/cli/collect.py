@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli.run import collect_garbage_rarely, warn_of_development_keys
+from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
 from stream.collector.pixel import pixel_path
 from stream.collector.process import CollectorError, CollectorProcess
 from stream.kafka import event_loop

@@ -1,7 +1,8 @@
 """The command doctor: what a worker would stumble over, before it does."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import Annotated
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas import topics
+from stream.cli.environment import unknown_settings
 from stream.doctor.cluster import judge_cluster
 from stream.doctor.configured import judge_settings, judge_versions
 from stream.doctor.findings import Finding, counted, fail, ok
@@ -29,36 +31,30 @@ from stream.settings import Settings
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-def register(app: typer.Typer, unknown: Callable[[], list[str]]) -> None:
-    """Add the command.
-
-    Parameters
-    ----------
-    unknown
-        Returns the variables that look like settings and are none.
-    """
-
-    def doctor(
-        roles: Annotated[
-            str, typer.Option(help="Whose rights in Kafka are checked, with commas.")
-        ] = ",".join(ROLES),
-        json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    ) -> None:
-        """Look at all that a worker stands on: settings, versions, Kafka, topics, rights, clocks.
-
-        It changes nothing. Run it where a worker runs, with the worker's settings. Exit code 1 if
-        anything fails; warnings are for people to judge.
-
-        Example: leadstream doctor --roles score --json
-        """
-        try:
-            chosen = parse_names(roles, ROLES)
-        except ValueError as error:
-            raise typer.BadParameter(f"--roles {error}") from None
-        findings = asyncio.run(_findings(Settings(), chosen, unknown()))
-        _tell(findings, json=json)
-
+def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command()(doctor)
+
+
+def doctor(
+    roles: Annotated[
+        str, typer.Option(help="Whose rights in Kafka are checked, with commas.")
+    ] = ",".join(ROLES),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at all that a worker stands on: settings, versions, Kafka, topics, rights, clocks.
+
+    It changes nothing. Run it where a worker runs, with the worker's settings. Exit code 1 if
+    anything fails; warnings are for people to judge.
+
+    Example: leadstream doctor --roles score --json
+    """
+    try:
+        chosen = parse_names(roles, ROLES)
+    except ValueError as error:
+        raise typer.BadParameter(f"--roles {error}") from None
+    findings = asyncio.run(_findings(Settings(), chosen, unknown_settings(os.environ)))
+    _tell(findings, json=json)
 
 
 async def _findings(

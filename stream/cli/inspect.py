@@ -17,11 +17,11 @@ from schemas import documents
 from stream.cli.evaluation_tables import print_report
 from stream.evaluate import Evaluation
 from stream.event_files import read_lines, topic_of
+from stream.lead.identity import LeadNotFoundError
 from stream.model_cards import Subject, write_cards
 from stream.plots import PlotsMissingError, check_plots, write_plots
 from stream.reports.report import money
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError
 from stream.stored_states import explain as explain_lead
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

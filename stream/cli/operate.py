@@ -14,12 +14,12 @@ from rich.table import Table
 from schemas import topics as contract
 from stream.kafka.administration import ensure_topics
 from stream.kafka.feeder import Feeder
-from stream.lead.identity import ANONYMOUS, IdentityError, check_ids
+from stream.lead.identity import ANONYMOUS, IdentityError, LeadNotFoundError, check_ids
 from stream.lead.outputs import rfc3339
 from stream.rights import PARTIES, rights
 from stream.roles import parse_names
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError, address_of, find_lead
+from stream.stored_states import address_of, find_lead
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

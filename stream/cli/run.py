@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 import time
@@ -16,8 +15,8 @@ import structlog
 import typer
 from aiokafka.errors import KafkaConnectionError
 
-from stream.addresses import is_loopback
 from stream.app import WorkerProcess
+from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
 from stream.kafka import event_loop
@@ -30,7 +29,6 @@ from stream.settings import Settings
 from stream.simulator import Simulation
 from stream.simulator.fitting import FitError, fitted
 
-GC_THRESHOLDS = (50_000, 20, 100)
 SIMULATION_START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -89,28 +87,6 @@ def worker(
         print(f"leadstream worker ({roles}) is up; metrics at {url}/metrics", file=sys.stderr)
 
     event_loop.run(_work(WorkerProcess(settings, chosen), started))
-
-
-def collect_garbage_rarely() -> None:
-    """Look for cycles seldom, and never in what is there already.
-
-    What lives long holds no cycles: to look through all of it for some is time lost, and a pause
-    in which every event waits.
-    """
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-
-
-def warn_of_development_keys(settings: Settings) -> None:
-    """Say which secrets are those of the source code, where Kafka is shared with others."""
-    brokers = (address.rpartition(":")[0] for address in settings.kafka_bootstrap.split(","))
-    if all(is_loopback(host.strip()) for host in brokers):
-        return
-    for name in settings.development_keys():
-        structlog.get_logger(__name__).warning(
-            "a secret is the one that everybody can read in the source: set your own",
-            setting=f"LEADSTREAM_{name.upper()}",
-        )
 
 
 async def _work(process: WorkerProcess, started: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import orjson
 import typer
 
-from stream.cli.run import collect_garbage_rarely, warn_of_development_keys
+from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
 from stream.kafka import event_loop
 from stream.logs import configure_logs
 from stream.settings import Settings

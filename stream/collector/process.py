@@ -11,6 +11,7 @@ from stream.collector.access import Access
 from stream.collector.collecting import Collector
 from stream.collector.server import CollectorServer, Mails
 from stream.collector.webhooks import Mailgun, SendGrid
+from stream.expected import ExpectedError
 from stream.kafka.intake import Intake, Room
 from stream.lead.routing import Router
 from stream.settings import Settings
@@ -19,7 +20,7 @@ from stream.web import WebServer
 log = structlog.get_logger(__name__)
 
 
-class CollectorError(RuntimeError):
+class CollectorError(ExpectedError, RuntimeError):
     """The collector cannot be started; the message says what to do."""
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from stream.collector.refusals import RefusedRequestError
+from stream.expected import ExpectedError
 from stream.lead.outputs import rfc3339
 
 SENDGRID_SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
@@ -46,7 +47,7 @@ _OF_MAILGUN: Mapping[str, str] = MappingProxyType(
 )
 
 
-class WebhookKeyError(ValueError):
+class WebhookKeyError(ExpectedError, ValueError):
     """A provider's key cannot be used; the message says what to do."""
 
 

@@ -8,11 +8,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas import topics
+from stream.expected import ExpectedError
 from stream.kafka.clients import MAX_REQUEST_BYTES, new_admin
 from stream.settings import Settings
 
 
-class TopicError(RuntimeError):
+class TopicError(ExpectedError, RuntimeError):
     """A topic is not as the contract says; the message names topic, value and remedy."""
 
 

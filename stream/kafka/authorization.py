@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError as KafkaClientError
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from stream.expected import ExpectedError
 from stream.kafka.clients import security
 from stream.rights import Right
 from stream.settings import Settings
@@ -42,7 +43,7 @@ _EARLY = frozenset(
 )
 
 
-class RightsError(RuntimeError):
+class RightsError(ExpectedError, RuntimeError):
     """A right is missing in Kafka; the message names user, operation, topic and remedy."""
 
 

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaTimeoutError
 
+from schemas.topics import Topic
 from stream.settings import Settings
 
 MAX_REQUEST_BYTES = 4 << 20
@@ -119,6 +120,16 @@ def new_member(settings: Settings, group_id: str, fetch_bytes: int) -> AIOKafkaC
         heartbeat_interval_ms=session_ms // 10,
         **security(settings),
     )
+
+
+async def partitions_of(settings: Settings, topic: Topic) -> int:
+    """Return how many partitions a topic has in Kafka."""
+    reader = new_reader(settings, settings.topic(topic.name))
+    await reader.start()
+    try:
+        return len(reader.partitions_for_topic(settings.topic(topic.name)) or ())
+    finally:
+        await reader.stop()
 
 
 def new_admin(settings: Settings) -> AIOKafkaAdminClient:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
+from stream.expected import ExpectedError
 from stream.kafka.clients import new_producer
 from stream.kafka.lag import LagMeter
 from stream.settings import Settings
@@ -18,7 +19,7 @@ STALL_S = 60.0
 MAX_SKEW_S = 86_400.0
 
 
-class FeedError(RuntimeError):
+class FeedError(ExpectedError, RuntimeError):
     """Events cannot be fed, or are not followed; the message says what to do."""
 
 

@@ -1,20 +1,23 @@
 """How far the workers are behind what has been sent."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from faust.types import TP
 
 from schemas import topics
 from stream import metrics
 from stream.kafka.clients import new_admin, new_reader, read_batches
 from stream.settings import Settings
 
+if TYPE_CHECKING:
+    from faust.types import TP
+
 WORKED_ON = (*topics.INPUTS, topics.LEAD_FORWARDS, topics.LEAD_EVENTS)
 
 
-def observe_lag(lag: Mapping[TP, int], topic_prefix: str) -> None:
+def observe_lag(lag: "Mapping[TP, int]", topic_prefix: str) -> None:
     """Show how far each partition of this process is behind; what has gone to others is not."""
     metrics.CONSUMER_LAG_RECORDS.clear()
     for tp, records in lag.items():

@@ -36,6 +36,10 @@ _LOOKS_LIKE_URL = re.compile(r"://|^[/?#]|^(?:mailto:|www\.)|[?&][^?&=]{0,64}=|%
 _MOST_ENCODINGS = 4
 
 
+class LeadNotFoundError(LookupError):
+    """No state is stored for a lead."""
+
+
 class IdentityError(ValueError):
     """An event cannot be given to a lead; carries the field at fault and, if any, its value."""
 

@@ -13,6 +13,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from stream.expected import ExpectedError
 from stream.lead.identity import hide_emails
 
 DEVELOPMENT_KEY = b"leadstream-development-key"
@@ -21,7 +22,7 @@ MAX_SEALED_BYTES = 3_000_000
 MAX_PUBLIC_KEY_BYTES = 1_024
 
 
-class SealError(ValueError):
+class SealError(ExpectedError, ValueError):
     """A letter cannot be opened; the message says what to do."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
+from stream.expected import ExpectedError
 from stream.lead.decay import DecayedCounts
 from stream.lead.enrolment import Enrolment
 from stream.lead.milestone_state import MilestoneState
@@ -29,7 +30,7 @@ MAX_PURPOSES = 16
 MAX_ALIASES = 64
 
 
-class StateFormatError(ValueError):
+class StateFormatError(ExpectedError, ValueError):
     """A stored state cannot be read by this version; says lead, found and expected format."""
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from stream.expected import ExpectedError
+
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 """What the models of such files are made with."""
 
@@ -15,7 +17,7 @@ Location = tuple[int | str, ...]
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
-class TomlFileError(ValueError):
+class TomlFileError(ExpectedError, ValueError):
     """A file of the house cannot be used; the message says line, field and remedy."""
 
 

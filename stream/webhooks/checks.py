@@ -7,10 +7,9 @@ import orjson
 from aiokafka import TopicPartition
 
 from schemas import topics
-from stream.kafka.clients import new_admin, new_reader, read_batches
+from stream.kafka.clients import new_admin, new_reader, partitions_of, read_batches
 from stream.lead.outputs import rfc3339
 from stream.settings import Settings
-from stream.stored_states import partitions_of
 from stream.webhooks.answers import Answer
 from stream.webhooks.deliveries import Delivery, http_headers, of_stored
 from stream.webhooks.endpoints import Endpoint, WebhooksFileError

@@ -10,6 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from schemas import topics
+from stream.expected import ExpectedError
 from stream.kafka.administration import TopicError
 from stream.kafka.authorization import check_rights
 from stream.kafka.clients import new_admin
@@ -29,7 +30,7 @@ SHARED_OUT = (topics.NURTURE_TRIGGERS, topics.LEAD_SCORES, topics.WEBHOOK_DELIVE
 """Their partitions of one number belong together."""
 
 
-class DelivererError(RuntimeError):
+class DelivererError(ExpectedError, RuntimeError):
     """The deliverer cannot go on; the message says what to do."""
 
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
 import online_models
 import schemas
 import stream
-from stream.cli.main import app
+from stream.cli.commands import PLACES, load
 from stream.settings import Settings
 
 PACKAGES = [Path(str(package.__file__)).parent for package in (online_models, schemas, stream)]
@@ -87,8 +86,7 @@ def test_what_would_be_found(source: str) -> None:
 
 def parameters() -> Iterator[tuple[str, str]]:
     """Yield each command with each of its parameters."""
-    root = typer.main.get_command(app)
-    waiting = [("leadstream", root)]
+    waiting = [(f"leadstream {name}", load(name)) for name in PLACES]
     while waiting:
         name, command = waiting.pop()
         waiting += [(f"{name} {n}", c) for n, c in getattr(command, "commands", {}).items()]

@@ -11,11 +11,11 @@ from typing import Any
 import click
 import orjson
 import pytest
-import typer
 from typer.testing import CliRunner
 from worker_process import contents, environment, leadstream, own_settings, ran, workers
 
 from schemas import topics
+from stream.cli.commands import PLACES, load
 from stream.cli.main import app
 from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
@@ -218,7 +218,10 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield path
 
 
-@pytest.mark.parametrize("path", [*_commands(typer.main.get_command(app))], ids=" ".join)
+ALL = [path for name in PLACES for path in _commands(load(name), (name,))]
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*path, "--help"])
     assert shown.exit_code == 0

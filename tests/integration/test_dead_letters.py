@@ -27,6 +27,7 @@ from stream.kafka.brokers.broker import Broker
 from stream.kafka.brokers.embedded import EmbeddedKafka
 from stream.kafka.clients import new_producer, partition_of
 from stream.kafka.transactions import addressed, append
+from stream.lead.identity import LeadNotFoundError
 from stream.lead.outputs import Origin, Output, encode_key
 from stream.lead.progress import META_KEY
 from stream.lead.routing import Router
@@ -34,7 +35,7 @@ from stream.lead.stored_form import encode_row
 from stream.repairs import Workshop
 from stream.replays import CHUNK_LETTERS, Report, replay
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError, find_lead
+from stream.stored_states import find_lead
 
 WAIT_S = 60.0
 KEY = "a-secret-for-the-letters"

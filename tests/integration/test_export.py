@@ -15,11 +15,10 @@ from stream import warehouse
 from stream.cli.run import SIMULATION_START
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
-from stream.kafka.clients import new_producer, read_all
+from stream.kafka.clients import new_producer, partitions_of, read_all
 from stream.reports.catalogue import REPORTS
 from stream.settings import Settings
 from stream.simulator import Simulation
-from stream.stored_states import partitions_of
 from stream.warehouse import TABLES, export
 from stream.warehouse_folder import WarehouseFolder
 

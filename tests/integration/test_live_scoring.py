@@ -23,11 +23,12 @@ from schemas.triggers import NurtureTriggered
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import new_producer, new_reader, partition_of
+from stream.lead.identity import LeadNotFoundError
 from stream.lead.routing import MAX_VALUE_BYTES
 from stream.lead.state import LeadState
 from stream.metrics import REGISTRY
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError, find_lead
+from stream.stored_states import find_lead
 
 WAIT_S = 30.0
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(120)]

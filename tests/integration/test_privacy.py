@@ -17,8 +17,9 @@ from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.kafka.clients import read_all
 from stream.lead.erasure import ERASED_PREFIX
+from stream.lead.identity import LeadNotFoundError
 from stream.settings import Settings
-from stream.stored_states import LeadNotFoundError, find_lead
+from stream.stored_states import find_lead
 
 WAIT_S = 60.0
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions, pytest.mark.timeout(240)]

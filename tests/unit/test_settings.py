@@ -4,7 +4,7 @@ import pytest
 import structlog
 from pydantic import SecretStr, ValidationError
 
-from stream.cli import run
+from stream.cli import serving
 from stream.settings import SECRETS_DIR, Settings
 
 SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
@@ -73,8 +73,8 @@ def test_development_keys_are_warned_of_where_kafka_is_shared(bootstrap, warned,
     own = {n: VALUE for n in SECRETS if n != "snapshot_key"}
     settings = Settings(kafka_bootstrap=bootstrap, **own)
     with structlog.testing.capture_logs() as logs:
-        monkeypatch.setattr(run, "structlog", structlog)
-        run.warn_of_development_keys(settings)
+        monkeypatch.setattr(serving, "structlog", structlog)
+        serving.warn_of_development_keys(settings)
     assert [entry["setting"] for entry in logs] == warned
 
 

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from stream.stored_states import LeadNotFoundError
+from stream.lead.identity import LeadNotFoundError
 from stream.web import WebServer
 
 TOKEN = "a-token-of-the-house"  # noqa: S105 - of this test alone

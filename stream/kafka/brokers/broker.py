@@ -4,12 +4,14 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Literal, Self
 
+from stream.expected import ExpectedError
+
 BrokerKind = Literal["jvm", "embedded", "docker", "external"]
 
 EMULATED_FETCH_WAIT_MS = 10
 
 
-class BrokerError(RuntimeError):
+class BrokerError(ExpectedError, RuntimeError):
     """A development broker cannot be had; the message says why and what to do."""
 
 
