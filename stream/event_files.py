@@ -20,7 +20,7 @@ UNKNOWN_TYPE_TOPIC = topics.LEAD_ACTIVITIES.name
 MAX_LINE_BYTES = MAX_VALUE_BYTES + len(b"\r\n")
 """A longer line is cut to this, which is still too large to be an event, and is refused as that."""
 
-_OTHER_ENCODINGS = (
+OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
@@ -89,7 +89,7 @@ def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
 
 
 def _without_mark(line: bytes, path: Path) -> bytes:
-    for mark, encoding in _OTHER_ENCODINGS:
+    for mark, encoding in OTHER_ENCODINGS:
         if line.startswith(mark):
             raise EventFileError(
                 f"{path}: is {encoding}, events are UTF-8; convert it: "

@@ -23,6 +23,7 @@ PLACES = {
     "worker": Place("run", "Run the agents against the configured Kafka."),
     "simulate": Place("run", "Send simulated leads into Kafka, or fit their world to a log."),
     "replay": Place("run", "Send a file of events into Kafka, in its order."),
+    "import": Place("import_rows", "Send what a CRM exports as CSV into Kafka, by a map."),
     "collect": Place("collect", "Take events in over HTTP, as the Segment tracking API has them."),
     "pixel-url": Place("collect", "Print the address of a pixel that tells when a mail is opened."),
     "deliver": Place("webhooks", "Post scores and triggers to the endpoints of the webhooks file."),

@@ -1,0 +1,1 @@
+"""Rows that a CRM exports, as events: what `leadstream import` does."""
