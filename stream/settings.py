@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from online_models.policy.catalogue import KINDS as POLICY_KINDS
 from online_models.text_intents import checked_competitor
 from schemas.base import Currency
+from stream.collector.consents import parse_purposes
 from stream.expected import ExpectedError
 from stream.lead.actions import ActionsFileError, Catalogue, parse_catalogue
 from stream.lead.actions_by_rule import DEFAULT_ACTIONS, EMAIL_ACTIONS, catalogue_of
@@ -110,6 +111,11 @@ def _checked_origins(text: str) -> str:
     return text
 
 
+def _checked_consent_purposes(text: str) -> str:
+    parse_purposes(text)
+    return text
+
+
 MAX_PRODUCT_TASKS = 8
 MAX_MODEL_CHARACTERS = 64
 
@@ -122,6 +128,7 @@ Tasks = Annotated[str, AfterValidator(_checked_tasks)]
 Products = Annotated[str, AfterValidator(_checked_products)]
 Competitors = Annotated[str, AfterValidator(_checked_competitors)]
 Origins = Annotated[str, AfterValidator(_checked_origins)]
+ConsentPurposes = Annotated[str, AfterValidator(_checked_consent_purposes)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -367,6 +374,12 @@ class Settings(BaseSettings):
         "",
         description="Origins of web pages that may send, like https://www.example.com, with "
         "commas; * for any.",
+    )
+    collect_consent_purposes: ConsentPurposes = Field(
+        "Analytics=scoring,Advertising=nurturing",
+        description="Which purpose a category of Segment's consent object stands for, as "
+        "CATEGORY=PURPOSE with commas between; of several categories of a purpose all have to be "
+        "granted. Empty reads none.",
     )
     pixel_key: SecretStr = Field(
         SecretStr(""),

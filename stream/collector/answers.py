@@ -15,14 +15,14 @@ _SUCCESS = orjson.dumps({"success": True})
 def outcome(call: Call | None, found: list[Collected]) -> web.Response:
     """Return the answer to a request whose messages all are in Kafka, valid or not."""
     refused = [
-        {"index": index, **_refusal(item.refusal)}
+        {"index": index, **_refusal(item.fault)}
         for index, item in enumerate(found)
-        if item.refusal is not None
+        if item.fault is not None
     ]
     if not refused:
         return web.Response(body=_SUCCESS, content_type="application/json")
-    if call is not None and found[0].refusal is not None:
-        said = _refusal(found[0].refusal)
+    if call is not None and found[0].fault is not None:
+        said = _refusal(found[0].fault)
         return answered({"success": False, "error": said["message"], **said}, 400)
     return answered({"success": True, "refused": refused}, 200)
 

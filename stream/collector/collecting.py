@@ -1,11 +1,13 @@
 """From the messages of a request to records of the input topics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from stream.collector.consents import Purposes, consents_of, tells_only_consent
 from stream.collector.mapping import CALLS, event_of
 from stream.collector.refusals import RefusedRequestError
 from stream.event_files import TOPIC_OF_TYPE, UNKNOWN_TYPE_TOPIC
@@ -19,11 +21,24 @@ Call = Literal["page", "screen", "track", "identify", "group", "alias"]
 class Collected(NamedTuple):
     """What became of a message: its record, and why ``route`` will refuse it, if it will.
 
-    ``label`` of the record is the type of its event, or ``refused``.
+    ``label`` of the record is the type of its event, or ``refused``. ``before`` is what the message
+    says of consent.
     """
 
     record: Output
     refusal: Refusal | None
+    before: "tuple[Collected, ...]" = ()
+
+    @property
+    def fault(self) -> Refusal | None:
+        """Return why something of it will be refused, if it will."""
+        refusals = (item.refusal for item in (self, *self.before))
+        return next((refusal for refusal in refusals if refusal is not None), None)
+
+    def each(self) -> "Iterator[Collected]":
+        """Yield it and what goes before it, in the order in which they are sent."""
+        yield from self.before
+        yield self
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +70,13 @@ class Collector:
     ----------
     router
         Tells beforehand what ``route`` will refuse, so that the sender hears of it.
+    purposes
+        What categories of consent stand for.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, purposes: Purposes = MappingProxyType({})) -> None:
         self._router = router
+        self._purposes = purposes
 
     def collect(self, message: Any, call: Call | None, delivery: Delivery) -> Collected:
         """Return the record that a message becomes.
@@ -84,7 +102,17 @@ class Collector:
             fresh_id=delivery.fresh_id,
             user_agent=delivery.user_agent,
         )
-        return self.collect_event(event, delivery.received_s)
+        own = self.collect_event(event, delivery.received_s)
+        before = tuple(
+            self.collect_event(consent, delivery.received_s)
+            for consent in consents_of(message, event, self._purposes)
+        )
+        if not before:
+            return own
+        if tells_only_consent(message):
+            *before_last, own = before
+            before = tuple(before_last)
+        return Collected(own.record, own.refusal, before)
 
     def collect_event(self, event: Mapping[str, Any], received_s: float) -> Collected:
         """Return the record of an event of the contract."""

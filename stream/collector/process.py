@@ -9,6 +9,7 @@ import structlog
 from stream import metrics
 from stream.collector.access import Access
 from stream.collector.collecting import Collector
+from stream.collector.consents import parse_purposes
 from stream.collector.server import CollectorServer, Mails
 from stream.collector.webhooks import Mailgun, SendGrid
 from stream.expected import ExpectedError
@@ -51,7 +52,7 @@ class CollectorProcess:
         )
         self._server = CollectorServer(
             Access(write_keys, origins),
-            Collector(router),
+            Collector(router, parse_purposes(settings.collect_consent_purposes)),
             self._intake,
             self._room,
             _mails(settings),

@@ -250,16 +250,17 @@ class CollectorServer:
         return found
 
     async def _append(self, found: list[Collected], when_settled: Callable[[], None]) -> None:
+        each = [item for message in found for item in message.each()]
         try:
-            await self._intake.append([item.record for item in found], when_settled)
+            await self._intake.append([item.record for item in each], when_settled)
         except NotAcknowledgedError as error:
-            log.warning("not acknowledged", records=len(found), error=str(error))
+            log.warning("not acknowledged", records=len(each), error=str(error))
             raise RefusedRequestError(
                 503,
                 f"{error}; send this again later, with the same messageId it counts once",
                 retry_after_s=RETRY_LATER_S,
             ) from None
-        for item in found:
+        for item in each:
             outcome = "accepted" if item.refusal is None else item.refusal.reason
             _events(item.record.label, outcome).inc()
 

@@ -102,7 +102,11 @@ async def test_what_real_libraries_send_becomes_events_and_a_score(
         "trial_started",
         "webinar_attended",
     ]
-    updates = await collecting.events(topics.CRM_UPDATES, 5)
+    updates = await collecting.events(topics.CRM_UPDATES, 7)
+    consents = {
+        u["purpose"]: (u["lead_id"], u["granted"]) for u in updates if u["type"] == "consent"
+    }
+    assert consents == {"scoring": (lead, True), "nurturing": (lead, False)}
     (bought,) = [u for u in updates if u["type"] == "purchase"]
     assert (bought["value_minor"], bought["currency"], bought["lead_id"]) == (1999, "EUR", lead)
     (merged,) = [u for u in updates if u["type"] == "lead_merge"]

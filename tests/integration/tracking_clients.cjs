@@ -24,7 +24,10 @@ async function segment() {
   client.track({ userId: lead, event: "Email Opened", properties: { campaign_id: "c", email_id: "m" } });
   client.track({ userId: lead, event: "Form Submitted", properties: { form_id: "demo" } });
   client.track({ userId: lead, event: "Order Completed", properties: { revenue: 19.99, currency: "EUR" } });
-  client.track({ userId: lead, event: "Webinar Attended", properties: { minutes: 40 } });
+  client.track({
+    userId: lead, messageId: `${lead}-webinar`, event: "Webinar Attended", properties: { minutes: 40 },
+    context: { consent: { categoryPreferences: { Advertising: false, Analytics: true, Functional: true } } },
+  });
   client.screen({ userId: lead, name: "Home" });
   client.alias({ previousId: `${lead}-old`, userId: lead });
   await client.closeAndFlush({ timeout: 10000 });

@@ -20,7 +20,7 @@ from stream.lead.sealing import Sealer
 
 NOW_S = 1772443810.0
 ROUTER = Router(b"key", Sealer(b"key"))
-COLLECTOR = Collector(ROUTER)
+COLLECTOR = Collector(ROUTER, {"scoring": ["Analytics", "Functional"]})
 DELIVERY = Delivery("2026-03-02T09:30:10Z", NOW_S, lambda: "fresh")
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -41,6 +41,7 @@ properties = st.dictionaries(
     values,
     max_size=5,
 )  # fmt: skip
+categories = st.sampled_from(["Analytics", "analytics", "Functional", "Other"])
 messages = st.fixed_dictionaries(
     {"type": st.sampled_from(get_args(Call)) | scalars},
     optional={
@@ -54,7 +55,16 @@ messages = st.fixed_dictionaries(
         "properties": properties | scalars,
         "traits": properties | scalars,
         "context": st.fixed_dictionaries(
-            {}, optional={"page": properties | scalars, "traits": properties, "campaign": values}
+            {},
+            optional={
+                "page": properties | scalars,
+                "traits": properties,
+                "campaign": values,
+                "consent": st.fixed_dictionaries(
+                    {"categoryPreferences": st.dictionaries(categories, values)}
+                )
+                | scalars,
+            },
         )
         | scalars,
         "timestamp": st.just("2026-03-02T09:30:00Z") | values,
@@ -66,18 +76,19 @@ messages = st.fixed_dictionaries(
 
 @given(messages | values)
 def test_every_message_becomes_a_record_and_its_sender_hears_what_route_says(message: Any) -> None:
-    record, refusal = COLLECTOR.collect(message, None, DELIVERY)
-    assert record.topic in {topic.name for topic in topics.INPUTS}
-    given_before = given_reason(record.headers)
-    if given_before is not None:
-        assert refusal == given_before
-        assert orjson.loads(record.value or b"") == orjson.loads(orjson.dumps(message))
-        return
-    routed = ROUTER.route(record.key, record.value, Origin(record.topic, 0, 0, NOW_S))
-    if refusal is None:
-        assert (routed.event_type, routed.outcome) == (record.label, "accepted")
-    else:
-        assert (routed.event_type, routed.outcome) == ("refused", refusal.reason)
+    found = COLLECTOR.collect(message, None, DELIVERY)
+    for record, refusal, _ in found.each():
+        assert record.topic in {topic.name for topic in topics.INPUTS}
+        given_before = given_reason(record.headers)
+        if given_before is not None:
+            assert refusal == given_before
+            assert orjson.loads(record.value or b"") == orjson.loads(orjson.dumps(message))
+            continue
+        routed = ROUTER.route(record.key, record.value, Origin(record.topic, 0, 0, NOW_S))
+        if refusal is None:
+            assert (routed.event_type, routed.outcome) == (record.label, "accepted")
+        else:
+            assert (routed.event_type, routed.outcome) == ("refused", refusal.reason)
 
 
 @given(messages, st.sampled_from(get_args(Call)))

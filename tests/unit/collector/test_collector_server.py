@@ -70,7 +70,7 @@ def room() -> Room:
 async def post(kafka: Kafka, room: Room) -> AsyncIterator[Post]:
     server = CollectorServer(
         Access([KEY], [ORIGIN]),
-        Collector(Router(b"email-key", Sealer(b"key"))),
+        Collector(Router(b"email-key", Sealer(b"key")), {"scoring": ["Analytics"]}),
         kafka,  # type: ignore[arg-type]
         room,
         Mails(PIXEL_KEY, None, Mailgun("a-signing-key")),
@@ -288,3 +288,16 @@ async def test_pages_load_the_snippet(post: Post) -> None:
     assert status == 200
     assert b"sendBeacon" in said
     assert headers["Content-Type"] == "text/javascript; charset=utf-8"
+
+
+async def test_a_message_consent_goes_before_it_and_its_faults_are_told(
+    post: Post, kafka: Kafka
+) -> None:
+    def saying(value: Any) -> dict[str, Any]:
+        consent = {"consent": {"categoryPreferences": {"Analytics": value}}}
+        return {"type": "page", "userId": "l", "name": "Home", "messageId": "m", "context": consent}
+
+    status, said, _ = await post("/v1/batch", {"batch": [saying(False), saying("no")]})
+    assert (status, [(r["index"], r["field"]) for r in said["refused"]]) == (200, [(1, "granted")])
+    assert [event["type"] for event in kafka.events()] == ["consent", "page_view"] * 2
+    assert [event.get("granted") for event in kafka.events()] == [False, None, "no", None]
