@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from schemas import topics
 from stream import metrics
 from stream.bench.results import benchmark_rows
+from stream.exit_codes import ExitCode
 from stream.settings import Settings
 
 PACKAGES = Path(__file__).parent.parent
@@ -123,9 +124,15 @@ def benchmarks_table() -> str:
     return _table(("what", "figure", "command"), benchmark_rows())
 
 
+def exit_codes_table() -> str:
+    """Return what exit codes say as a markdown table."""
+    return _table(("exit code", "what it says"), ((str(int(c)), c.sentence) for c in ExitCode))
+
+
 TABLES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "benchmarks": benchmarks_table,
+        "exit-codes": exit_codes_table,
         "settings": settings_table,
         "topics": topics_table,
         "metrics": metrics_table,

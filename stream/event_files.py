@@ -3,7 +3,7 @@
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,11 +32,16 @@ class EventFileError(ExpectedError, ValueError):
     """A file of events cannot be read; the message says which, and what to do."""
 
 
-def read_lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Path, progress: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
     """Yield the lines of a file that are not empty, without their ends.
 
     No more than a line is held in memory, and of a line no more than ``MAX_LINE_BYTES``,
     however far a file unpacks. A byte order mark of UTF-8 is left out.
+
+    Parameters
+    ----------
+    progress
+        Is told how many bytes of the file, packed as it is, have been read.
 
     Raises
     ------
@@ -45,9 +50,10 @@ def read_lines(path: Path) -> Iterator[bytes]:
     """
     number = 0
     try:
-        with _open(path) as file:
+        with path.open("rb") as raw, _unpacked(path, raw) as file:
             while line := file.readline(MAX_LINE_BYTES):
                 number += 1
+                progress(raw.tell())
                 if number == 1:
                     line = _without_mark(line, path)
                 if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
@@ -82,10 +88,8 @@ def topic_of(line: bytes) -> str:
     )
 
 
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
-    if path.suffix == ".gz":
-        return gzip.GzipFile(path, "rb")
-    return path.open("rb")
+def _unpacked(path: Path, raw: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
+    return gzip.GzipFile(fileobj=raw, mode="rb") if path.suffix == ".gz" else raw
 
 
 def _without_mark(line: bytes, path: Path) -> bytes:

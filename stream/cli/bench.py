@@ -1,6 +1,7 @@
 """Benchmarks: how fast, how much memory, on this machine."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import orjson
@@ -13,6 +14,7 @@ from stream.bench.policy import bench_policy
 from stream.bench.restore import bench_restore
 from stream.bench.scale import bench_scale
 from stream.bench.throughput import bench_throughput
+from stream.cli.progress import shown_progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Kafka = Annotated[str, typer.Option(help="jvm, docker or HOST:PORT.")]
@@ -43,7 +45,7 @@ def restore(
 
     Example: leadstream bench restore --leads 1000000 --json
     """
-    _print(asyncio.run(bench_restore(leads, kafka)), json=json)
+    _print(_ran(bench_restore(leads, kafka)), json=json)
 
 
 @bench_app.command()
@@ -60,7 +62,7 @@ def throughput(
 
     Example: leadstream bench throughput --json
     """
-    _print(asyncio.run(bench_throughput(events, rounds, kafka, peers.split(","))), json=json)
+    _print(_ran(bench_throughput(events, rounds, kafka, peers.split(","))), json=json)
 
 
 @bench_app.command()
@@ -74,7 +76,7 @@ def latency(
 
     Example: leadstream bench latency --json
     """
-    _print(asyncio.run(bench_latency(seconds, rounds, kafka)), json=json)
+    _print(_ran(bench_latency(seconds, rounds, kafka)), json=json)
 
 
 @bench_app.command()
@@ -89,7 +91,7 @@ def collect(
 
     Example: leadstream bench collect --json
     """
-    _print(asyncio.run(bench_collect(seconds, rounds, rate, kafka)), json=json)
+    _print(_ran(bench_collect(seconds, rounds, rate, kafka)), json=json)
 
 
 @bench_app.command()
@@ -101,7 +103,7 @@ def growth(
 
     Example: leadstream bench growth --leads 1000000 --json
     """
-    _print(asyncio.run(bench_growth(leads)), json=json)
+    _print(_ran(bench_growth(leads)), json=json)
 
 
 @bench_app.command()
@@ -115,7 +117,7 @@ def scale(
 
     Example: leadstream bench scale --json
     """
-    _print(asyncio.run(bench_scale(events, rounds, kafka)), json=json)
+    _print(_ran(bench_scale(events, rounds, kafka)), json=json)
 
 
 @bench_app.command()
@@ -139,7 +141,14 @@ def policy(
 
     Example: leadstream bench policy --json
     """
-    _print(bench_policy(seeds, leads, training_leads, worlds, learning_leads), json=json)
+    with shown_progress("bench"):
+        report = bench_policy(seeds, leads, training_leads, worlds, learning_leads)
+    _print(report, json=json)
+
+
+def _ran(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    with shown_progress("bench"):
+        return asyncio.run(work)
 
 
 def _print(report: dict[str, Any], *, json: bool) -> None:

@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from schemas.topics import DAY_S
+from stream.cli.progress import shown_progress
 from stream.settings import Settings
 
 
@@ -41,9 +42,10 @@ def export(
     from stream import warehouse  # noqa: PLC0415 - it imports pyarrow, which is an extra
 
     settings = Settings()
-    exported = asyncio.run(warehouse.export(settings, folder))
-    today = int(time.time() // DAY_S)
-    written = asyncio.run(warehouse.write_reports(settings, folder, today)) if reports else []
+    with shown_progress("export"):
+        exported = asyncio.run(warehouse.export(settings, folder))
+        today = int(time.time() // DAY_S)
+        written = asyncio.run(warehouse.write_reports(settings, folder, today)) if reports else []
     if json:
         found = {
             "rows": exported.rows,

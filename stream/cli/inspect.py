@@ -15,8 +15,9 @@ from online_models.catalogue import KINDS
 from online_models.fairness_report import as_text
 from schemas import documents
 from stream.cli.evaluation_tables import print_report
+from stream.cli.progress import shown_lines
 from stream.evaluate import Evaluation
-from stream.event_files import read_lines, topic_of
+from stream.event_files import topic_of
 from stream.lead.identity import LeadNotFoundError
 from stream.model_cards import Subject, write_cards
 from stream.plots import PlotsMissingError, check_plots, write_plots
@@ -73,7 +74,8 @@ def evaluate(
         kinds,
         reader=effective.text_reader(),
     )
-    evaluation.take_in((topic_of(line), line) for line in read_lines(file))
+    with shown_lines("evaluate", file) as lines:
+        evaluation.take_in((topic_of(line), line) for line in lines)
     report = evaluation.report()
     if json:
         _print(report, json=True)

@@ -1,4 +1,4 @@
-"""The command line, and what a command that fails ends with: one line, and exit code 1."""
+"""The command line, and what happens when a command fails: one line, and its exit code."""
 
 import logging
 import os
@@ -8,13 +8,14 @@ from importlib import import_module
 import typer
 
 from stream.cli.commands import Commands
+from stream.cli.usage_errors import UsageError, told_of
+from stream.exit_codes import ExitCode
 from stream.expected import ExpectedError
 
 app = typer.Typer(
     name="leadstream",
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -33,7 +34,14 @@ def main() -> None:
         for complaint in import_module("stream.cli.environment").complaints(os.environ):
             print(f"leadstream: {complaint}", file=sys.stderr)
     try:
-        app()
+        code = app(prog_name="leadstream", standalone_mode=False)
+    except UsageError as error:
+        wrong = told_of(error, sys.argv[1:])
+        if wrong is not None:
+            print(f"leadstream: {wrong}", file=sys.stderr)
+        raise SystemExit(ExitCode.CALLED_WRONGLY) from None
+    except typer.Abort:
+        _fail("ended where it asked; run it again, and answer")
     except ExpectedError as error:
         _fail(str(error))
     except Exception as error:
@@ -41,10 +49,12 @@ def main() -> None:
         if message is None:
             raise
         _fail(message)
+    else:
+        raise SystemExit(code if isinstance(code, int) else ExitCode.DONE)
 
 
 def _fail(message: str) -> None:
     # Clients that never got a connection, or were shut out, complain of what nobody asked them.
     logging.getLogger("asyncio").addHandler(logging.NullHandler())
     print(f"leadstream: {message}", file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(ExitCode.FAILED)

@@ -16,6 +16,7 @@ import typer
 from aiokafka.errors import KafkaConnectionError
 
 from stream.app import WorkerProcess
+from stream.cli.progress import shown_lines, shown_progress
 from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
 from stream.demo import Demo
 from stream.event_files import read_lines, topic_of
@@ -138,10 +139,12 @@ def simulate(
         await feeder.start()
         try:
             started_s = time.monotonic()
-            for event in Simulation(events=events, seed=seed, start=SIMULATION_START):
-                await feeder.send(event.topic, event.key, event.value, event.arrives_at)
-                await _pace(started_s + feeder.sent / rate if rate else 0.0)
-            await feeder.settle()
+            with shown_progress("simulate", events) as progress:
+                for event in Simulation(events=events, seed=seed, start=SIMULATION_START):
+                    await feeder.send(event.topic, event.key, event.value, event.arrives_at)
+                    await _pace(started_s + feeder.sent / rate if rate else 0.0)
+                    progress(feeder.sent)
+                await feeder.settle()
             print(f"{feeder.sent} events sent in {time.monotonic() - started_s:.1f} s")
         finally:
             await feeder.stop()
@@ -195,14 +198,16 @@ def replay(
         await feeder.start()
         try:
             started_s, first_s = time.monotonic(), None
-            for line in read_lines(file):
-                key, at_s = _key_and_time(line)
-                if speed and at_s is not None:
-                    first_s = at_s if first_s is None else first_s
-                    await _pace(started_s + (at_s - first_s) / speed)
-                await feeder.send(topic_of(line), key, line, at_s)
+            with shown_lines("replay", file) as lines:
+                for line in lines:
+                    key, at_s = _key_and_time(line)
+                    if speed and at_s is not None:
+                        first_s = at_s if first_s is None else first_s
+                        await _pace(started_s + (at_s - first_s) / speed)
+                    await feeder.send(topic_of(line), key, line, at_s)
             if drain_s:
-                await feeder.drain(drain_s)
+                with shown_progress("workers finish"):
+                    await feeder.drain(drain_s)
             await feeder.settle()
             print(f"{feeder.sent} events sent in {time.monotonic() - started_s:.1f} s")
         finally:

@@ -17,7 +17,7 @@ main = import_module("stream.cli.main")  # the package has a function of that na
     ],
 )
 def test_what_kafka_could_not_do_is_one_line(error, told, monkeypatch, capsys):
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise error
 
     monkeypatch.setattr(main, "app", fail)
