@@ -1,4 +1,4 @@
-"""What a lead's text says, in one reading: language, sentiment, intents."""
+"""What a lead's text says, in one reading: language, sentiment, intents, what it is about."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from online_models.language_detection import (
 from online_models.sentiment import own_sentiment
 from online_models.text_intents import IntentRules
 from online_models.text_phrases import CANCELLATION, COMPLAINT, URGENCY
+from online_models.text_topic_words import topic_words
 from online_models.text_words import own_text
 
 NEGATIVE_SENTIMENT = -0.3
@@ -38,12 +39,15 @@ class TextReading:
         Names as in ``online_models.text_phrases``.
     is_urgent_negative
         Whether it is negative, and urgent, a complaint or a cancellation: someone should look now.
+    words
+        That tell what it is about (``online_models.text_topic_words``).
     """
 
     language: str | None
     sentiment: float | None
     intents: frozenset[str]
     is_urgent_negative: bool
+    words: tuple[str, ...] = ()
 
 
 class TextReader:
@@ -75,7 +79,7 @@ class TextReader:
     ('en', -0.4753, ['complaint', 'urgency'], True)
     >>> reader.predict_one("Bitte kündigen Sie meinen Vertrag.")
     TextReading(language='de', sentiment=None, intents=frozenset({'cancellation'}), \
-is_urgent_negative=False)
+is_urgent_negative=False, words=('kündigen', 'vertrag'))
     """
 
     def __init__(
@@ -101,5 +105,9 @@ is_urgent_negative=False)
         sentiment = own_sentiment(own) if language == SENTIMENT_LANGUAGE else None
         is_negative = sentiment is not None and sentiment <= NEGATIVE_SENTIMENT
         return TextReading(
-            language, sentiment, intents, is_negative and bool(intents & GRAVE_INTENTS)
+            language,
+            sentiment,
+            intents,
+            is_negative and bool(intents & GRAVE_INTENTS),
+            tuple(topic_words(own, language)),
         )

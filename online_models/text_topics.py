@@ -1,85 +1,71 @@
 """What leads' texts are about: topics that form and change as texts come, without labels.
 
-A Dirichlet process mixture of words, in one pass: Yin, Chao, Liu, Zhang, Yu and Wang 2018,
-"Model-based clustering of short text streams" (KDD), its MStream; but a text goes to its most
-likely topic, not to one drawn by chance, and counts are halved now and then, so that topics which
-nobody writes about any more go. Its state is counts of words alone.
+A Dirichlet process mixture of words, in one pass over a window of the newest texts, of which the
+oldest is taken back out with each new one: Yin, Chao, Liu, Zhang, Yu and Wang 2018, "Model-based
+clustering of short text streams" (KDD), its MStreamF; but a text goes to its most likely topic, not
+to one drawn by chance, and a lead's texts can be taken out as if they had never been.
 """
 
-from collections import Counter
-from collections.abc import Mapping
-from math import lgamma, log
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from math import log
 from typing import Any, NamedTuple, Self
 
 from online_models import formats
-from online_models.text_topic_words import topic_words
-from online_models.topic_formats import STATE, TopicModelState
-from online_models.topic_words_seen import WordsSeen
+from online_models.topic_clusters import Cluster, nearest
+from online_models.topic_formats import CHECKPOINT, MOST_WORDS, TopicsCheckpoint
+from online_models.topic_scorer import FEWEST_WORDS, LIBRARY, SNAPSHOT_SCHEMA, TopicScorer
 
-CHECKPOINT_SCHEMA = 1
-LIBRARY = "leadstream text topics"
-NEW_TOPIC = 0.01
-"""How readily a text opens a topic: the process's concentration, as a share of the texts."""
-SMOOTHING = 0.05
-"""What each word is counted in each topic before any text."""
+CHECKPOINT_SCHEMA = 2
 WORDS_IN_NAME = 3
-FEWEST_WORDS = 2
-"""Words that a text must have to be put to a topic."""
-MOST_WORDS = 200
-"""Words of a text that are looked at."""
+WORDS_SERVED = 64
+"""Words of a topic that are published, at most."""
+FORMER_NAMES = 64
+"""Names of topics that are no more which are published, at most."""
+TEXTS_OF_A_LEAD = 8
+"""A lead's newest texts that count: one who writes much says no more of what leads write."""
+LEAST_REFRESH = 5
+"""Texts after which topics are published again while there are few; later, each 5 % of them."""
 
 
 class Topic(NamedTuple):
-    """A topic.
+    """A topic that is published.
 
     Attributes
     ----------
     topic_id
         The same as long as the topic lasts, and never given again.
     name
-        Its most distinguishing words; empty while too few texts had any of them.
-    texts
-        Texts of it, the older ones counted less.
+        Its most distinguishing words.
+    texts, leads
+        Of it, among the newest texts.
+    recent_share, former_share
+        Its share of the newer half of those, and of the older.
     """
 
-    topic_id: int
+    topic_id: str
     name: str
     texts: int
+    leads: int
+    recent_share: float
+    former_share: float
 
 
-class _Cluster:
-    """The counts of a topic."""
-
-    __slots__ = ("texts", "total", "words")
-
-    def __init__(self, texts: int = 0, words: Mapping[str, int] | None = None) -> None:
-        self.texts = texts
-        self.words = Counter(words or {})
-        self.total = self.words.total()
-
-    def add(self, words: Counter[str], max_words: int) -> None:
-        self.texts += 1
-        self.words.update(words)
-        self.total += words.total()
-        if len(self.words) > max_words:
-            kept = sorted(self.words.items(), key=lambda pair: (-pair[1], pair[0]))
-            self.words = Counter(dict(kept[: max_words * 3 // 4]))
-            self.total = self.words.total()
-
-    def halve(self) -> None:
-        self.texts //= 2
-        self.words = Counter({word: n // 2 for word, n in self.words.items() if n > 1})
-        self.total = self.words.total()
+class _Text(NamedTuple):
+    lead: str
+    topic_id: str | None
+    words: tuple[str, ...]
 
 
 class TopicModel:
     """Topics of texts, learned online within bounded memory; deterministic.
 
-    Its checkpoint takes .8 MB of JSON at most with the parameters' defaults. It has words as leads
-    wrote them, so it is personal data, unlike the topics' names.
+    What it publishes has no word that fewer leads than ``min_leads`` wrote, so that nobody's name
+    or address is in it. Its checkpoint has words as leads wrote them: it is personal data, 2 MB of
+    JSON at most with the parameters' defaults, some 300 KB with texts of ten words.
 
     Synthetic texts of eight topics, a quarter of the words from any of them: adjusted Rand index
-    .83, purity .96; River's TextClust .68 and .94 in 146 clusters, online spherical k-means on
+    .89, purity .95; River's TextClust .68 and .94 in 146 clusters, online spherical k-means on
     hashed TF-IDF .74 and .88 though told how many topics there are
     (``tests/benchmarks/test_text_topics_found.py``).
 
@@ -87,14 +73,10 @@ class TopicModel:
     ----------
     max_topics
         At most; the least of them makes room for a new one. 2 or more.
-    max_words
-        Words that are counted of each topic, at most, 16 or more, and sixteen times as many
-        overall.
-    memory_texts
-        Counts are halved when topics hold twice as many texts. 10 or more.
-    min_texts
-        Different texts that must have had a word before it may stand in a name, 1..100: what
-        few people write, such as their own names, never does.
+    max_texts
+        The newest that count, 10 or more.
+    min_leads
+        Different leads that must have written a word before it is published, 1..100.
 
     Raises
     ------
@@ -103,86 +85,108 @@ class TopicModel:
 
     Examples
     --------
-    >>> model = TopicModel(min_texts=1)
-    >>> api = model.learn_one("Does your API have webhooks?", "en")
-    >>> invoice = model.learn_one("The invoice lacks our discount.", "en")
-    >>> api == model.predict_one("webhooks and API limits", "en"), api == invoice
+    >>> model = TopicModel(min_leads=1)
+    >>> api = model.learn_one(["api", "webhooks"], "lead-1")
+    >>> invoice = model.learn_one(["invoice", "discount"], "lead-2")
+    >>> api == model.predict_one(["webhooks", "api", "limits"]), api == invoice
     (True, False)
     """
 
-    def __init__(
-        self,
-        max_topics: int = 32,
-        max_words: int = 256,
-        memory_texts: int = 10_000,
-        min_texts: int = 10,
-    ) -> None:
+    def __init__(self, max_topics: int = 32, max_texts: int = 2_000, min_leads: int = 10) -> None:
         for name, value, least, most in (
             ("max_topics", max_topics, 2, 10_000),
-            ("max_words", max_words, 16, 100_000),
-            ("memory_texts", memory_texts, 10, 10**9),
-            ("min_texts", min_texts, 1, 100),
+            ("max_texts", max_texts, 10, 10**6),
+            ("min_leads", min_leads, 1, 100),
         ):
             if not least <= value <= most:
                 raise ValueError(f"{name} is {value!r}: it must be {least} to {most}")
         self.max_topics = max_topics
-        self.max_words = max_words
-        self.memory_texts = memory_texts
-        self._clusters: dict[int, _Cluster] = {}
-        self._seen = WordsSeen(16 * max_words, min_texts)
-        self._next_id = 0
+        self.max_texts = max_texts
+        self.min_leads = min_leads
+        self._clusters: dict[str, Cluster] = {}
+        self._words: Counter[str] = Counter()
+        self._texts: dict[int, _Text] = {}
+        self._by_lead: dict[str, list[int]] = defaultdict(list)
+        self._next_text = 0
+        self._next_id = 1
+        self._since = 0
+        self._served: dict[str, Any] = _snapshot([], {})
 
-    def learn_one(self, text: str, language: str | None = None) -> int | None:
+    @property
+    def texts(self) -> int:
+        """How many texts count."""
+        return len(self._texts)
+
+    def learn_one(self, words: Collection[str], lead: str) -> str | None:
         """Learn a text; return the id of its topic, or None if it has too few words for one.
 
         Parameters
         ----------
-        text
-            As its writer wrote it.
-        language
-            ISO 639, for its stop words; None where unknown.
-
-        Raises
-        ------
-        ValueError
-            If the text is no string. Nothing is changed then.
+        words
+            As ``online_models.text_topic_words`` finds them; the first 32 different ones count.
+        lead
+            Whose it is: a keyed hash, by which ``forget_one`` finds it again.
         """
-        words = _counted(text, language)
-        if words is None:
+        own = tuple(dict.fromkeys(words))[:MOST_WORDS]
+        if len(own) < FEWEST_WORDS:
             return None
-        self._seen.add(words)
-        topic_id = self._nearest(words)
+        topic_id = nearest(own, self._clusters, len(self._words), len(self._texts))
         if topic_id is None:
             self._make_room()
-            topic_id = self._next_id
+            topic_id = f"t{self._next_id}"
             self._next_id += 1
-            self._clusters[topic_id] = _Cluster()
-        self._clusters[topic_id].add(words, self.max_words)
-        if self._texts() >= 2 * self.memory_texts:
-            self._halve()
+        self._put(_Text(lead, topic_id, own))
+        if len(self._by_lead[lead]) > TEXTS_OF_A_LEAD:
+            self._take_out(self._by_lead[lead][0])
+        elif len(self._texts) > self.max_texts:
+            self._take_out(next(iter(self._texts)))
+        self._since += 1
+        if self._since >= max(LEAST_REFRESH, len(self._texts) // 20):
+            before = {of["topic"]: of["name"] for of in self._served["topics"]}
+            self._publish({**self._served["former"], **before})
         return topic_id
 
-    def predict_one(self, text: str, language: str | None = None) -> int | None:
-        """Return the id of a text's topic; None if it would open one, or has too few words.
+    def forget_one(self, lead: str) -> None:
+        """Take a lead's texts out, as if they had never been; words of theirs go with them."""
+        if lead not in self._by_lead:
+            return
+        for number in list(self._by_lead[lead]):
+            self._take_out(number)
+        # A topic that is given up now is so because of who is forgotten: its name goes, too.
+        self._publish(self._served["former"])
 
-        Raises
-        ------
-        ValueError
-            If the text is no string.
-        """
-        words = _counted(text, language)
-        return None if words is None else self._nearest(words)
+    def predict_one(self, words: Collection[str]) -> str | None:
+        """Return the id of a text's topic; None if it would open one, or has too few words."""
+        own = tuple(dict.fromkeys(words))[:MOST_WORDS]
+        if len(own) < FEWEST_WORDS:
+            return None
+        return nearest(own, self._clusters, len(self._words), len(self._texts))
 
     def topics(self) -> list[Topic]:
-        """Return all topics, those of the most texts first."""
-        overall: Counter[str] = Counter()
-        for cluster in self._clusters.values():
-            overall.update(cluster.words)
-        topics = [
-            Topic(topic_id, _name(cluster, overall, self._seen), cluster.texts)
-            for topic_id, cluster in self._clusters.items()
+        """Return the topics that are published, those of the most texts first."""
+        half = len(self._texts) // 2
+        leads: dict[str | None, set[str]] = defaultdict(set)
+        times: tuple[Counter[str | None], Counter[str | None]] = (Counter(), Counter())
+        for place, text in enumerate(self._texts.values()):
+            leads[text.topic_id].add(text.lead)
+            times[place >= half][text.topic_id] += 1
+        former, recent = times
+        found = [
+            Topic(
+                of["topic"],
+                of["name"],
+                former[of["topic"]] + recent[of["topic"]],
+                len(leads[of["topic"]]),
+                recent[of["topic"]] / max(1, len(self._texts) - half),
+                former[of["topic"]] / max(1, half),
+            )
+            for of in self._served["topics"]
         ]
-        return sorted(topics, key=lambda topic: (-topic.texts, topic.topic_id))
+        return sorted(found, key=lambda topic: (-topic.texts, topic.topic_id))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what `TopicScorer` needs, as plain JSON: 50 KB at most."""
+        return self._served
 
     def checkpoint(self) -> dict[str, Any]:
         """Return the whole state."""
@@ -190,15 +194,15 @@ class TopicModel:
             "schema": CHECKPOINT_SCHEMA,
             "library": LIBRARY,
             "next_id": self._next_id,
-            "topics": [
-                {"topic_id": topic_id, "texts": each.texts, "words": dict(each.words)}
-                for topic_id, each in self._clusters.items()
+            "texts": [
+                [text.lead, text.topic_id, list(text.words)] for text in self._texts.values()
             ],
-            "seen": self._seen.checkpoint(),
+            "since": self._since,
+            "snapshot": self._served,
         }
 
     @classmethod
-    def restore(cls, checkpoint: dict[str, Any], **parameters: Any) -> Self:
+    def restore(cls, checkpoint: dict[str, Any], **parameters: int) -> Self:
         """Rebuild a model from its checkpoint; it goes on as if nothing had happened.
 
         Raises
@@ -208,83 +212,102 @@ class TopicModel:
         """
         if isinstance(checkpoint, Mapping):
             formats.check_origin(checkpoint, CHECKPOINT_SCHEMA, LIBRARY)
-        state: TopicModelState = formats.validated(STATE, checkpoint, "checkpoint")
+        state: TopicsCheckpoint = formats.validated(CHECKPOINT, checkpoint, "checkpoint")
         model = cls(**parameters)
-        if len(state["topics"]) > model.max_topics:
+        if len(state["texts"]) > model.max_texts:
             raise formats.ModelFormatError(
-                f"checkpoint has {len(state['topics'])} topics, max_topics is {model.max_topics}"
+                f"checkpoint has {len(state['texts'])} texts, max_texts is {model.max_texts}"
             )
-        for each in state["topics"]:
-            if each["topic_id"] >= state["next_id"] or each["topic_id"] in model._clusters:
+        for lead, topic_id, words in state["texts"]:
+            if topic_id is not None and _number(topic_id) >= state["next_id"]:
                 raise formats.ModelFormatError(
-                    f"checkpoint is broken: topic_id {each['topic_id']} is not yet given, or twice"
+                    f"checkpoint is broken: topic {topic_id} is not yet given"
                 )
-            if len(each["words"]) > model.max_words:
-                raise formats.ModelFormatError(
-                    f"checkpoint has a topic of {len(each['words'])} words, max_words is "
-                    f"{model.max_words}"
-                )
-            model._clusters[each["topic_id"]] = _Cluster(each["texts"], each["words"])
-        model._seen.restore(state["seen"])
-        model._next_id = state["next_id"]
+            model._put(_Text(lead, topic_id, tuple(dict.fromkeys(words))))
+        if len(model._clusters) > model.max_topics:
+            raise formats.ModelFormatError(
+                f"checkpoint has {len(model._clusters)} topics, max_topics is {model.max_topics}"
+            )
+        TopicScorer(state["snapshot"])  # raises where it would not serve
+        model._clusters = dict(sorted(model._clusters.items(), key=lambda of: _number(of[0])))
+        model._next_id, model._since = state["next_id"], state["since"]
+        model._served = dict(state["snapshot"])
         return model
 
-    def _nearest(self, words: Counter[str]) -> int | None:
-        """Return the most likely topic; None if a new one is more likely."""
-        length = words.total()
-        spread = SMOOTHING * max(1, len(self._seen))
-        # The products of MStream's conditional probability, in logarithms.
-        best_id, best = None, _log_rising(SMOOTHING, words) - _log_run(spread, length)
-        best += log(NEW_TOPIC * max(1, self._texts()))
-        for topic_id, cluster in self._clusters.items():
-            counts = cluster.words
-            # Without a word in common, what speaks for a topic is that it is small.
-            if counts.keys().isdisjoint(words):
-                continue
-            score = log(cluster.texts) - _log_run(cluster.total + spread, length)
-            for word, times in words.items():
-                score += _log_run(counts.get(word, 0) + SMOOTHING, times)
-            if score > best:
-                best_id, best = topic_id, score
-        return best_id
+    def _put(self, text: _Text) -> None:
+        number = self._next_text
+        self._next_text += 1
+        self._texts[number] = text
+        self._by_lead[text.lead].append(number)
+        self._words.update(text.words)
+        if text.topic_id is not None:
+            self._clusters.setdefault(text.topic_id, Cluster()).add(text.words)
 
-    def _texts(self) -> int:
-        return sum(cluster.texts for cluster in self._clusters.values())
+    def _take_out(self, number: int) -> None:
+        text = self._texts.pop(number)
+        numbers = self._by_lead[text.lead]
+        numbers.remove(number)
+        if not numbers:
+            del self._by_lead[text.lead]
+        self._words.subtract(text.words)
+        for word in text.words:
+            if not self._words[word]:
+                del self._words[word]
+        cluster = self._clusters.get(text.topic_id or "")
+        if cluster is not None and text.topic_id is not None:
+            cluster.take_out(text.words)
+            if not cluster.texts:
+                del self._clusters[text.topic_id]
 
     def _make_room(self) -> None:
-        if len(self._clusters) >= self.max_topics:
-            least = min(self._clusters, key=lambda each: (self._clusters[each].texts, each))
-            del self._clusters[least]
+        """Give up the least topic where there are too many; its texts are of none from then on."""
+        if len(self._clusters) < self.max_topics:
+            return
+        least = min(self._clusters, key=lambda of: (self._clusters[of].texts, _number(of)))
+        del self._clusters[least]
+        for number, text in self._texts.items():
+            if text.topic_id == least:
+                self._texts[number] = text._replace(topic_id=None)
 
-    def _halve(self) -> None:
-        for cluster in self._clusters.values():
-            cluster.halve()
-        self._clusters = {i: each for i, each in self._clusters.items() if each.texts}
+    def _publish(self, names: Mapping[str, str]) -> None:
+        """Name and count topics anew; of those that are no more, keep these names."""
+        self._since = 0
+        writers: dict[str, set[str]] = defaultdict(set)
+        leads: dict[str | None, set[str]] = defaultdict(set)
+        for text in self._texts.values():
+            leads[text.topic_id].add(text.lead)
+            for word in text.words:
+                writers[word].add(text.lead)
+        common = {word for word, by in writers.items() if len(by) >= self.min_leads}
+        total = self._words.total()
+        topics = []
+        for topic_id, cluster in self._clusters.items():
+            if len(leads[topic_id]) < self.min_leads:
+                continue
+            words = {word: n for word, n in cluster.words.items() if word in common}
+            name = _name(words, cluster.total, self._words, total)
+            if name:
+                ranked = sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))
+                served = dict(ranked[:WORDS_SERVED])
+                topics.append(
+                    {"topic": topic_id, "name": name, "texts": cluster.texts, "words": served}
+                )
+        former = sorted(names.keys() - {of["topic"] for of in topics}, key=_number)
+        self._served = _snapshot(topics, {of: names[of] for of in former[-FORMER_NAMES:]})
 
 
-def _name(cluster: _Cluster, overall: Counter[str], seen: WordsSeen) -> str:
+def _snapshot(topics: list[dict[str, Any]], former: dict[str, str]) -> dict[str, Any]:
+    return {"schema": SNAPSHOT_SCHEMA, "library": LIBRARY, "topics": topics, "former": former}
+
+
+def _name(words: Mapping[str, int], size: int, overall: Mapping[str, int], total: int) -> str:
     """Return the words that say most about whether a text is of a topic."""
-    total = overall.total()
-    gains = {
-        word: n * log(n * total / (cluster.total * overall[word]))
-        for word, n in cluster.words.items()
-        if seen.is_common(word)
-    }
-    telling = [word for word, gain in gains.items() if gain > 0.0]
-    return ", ".join(sorted(telling, key=lambda word: (-gains[word], word))[:WORDS_IN_NAME])
+    gains = {word: n * log(n * total / (size * overall[word])) for word, n in words.items()}
+    # Of a topic that is the only one no word tells anything.
+    telling = [word for word, gain in gains.items() if gain > 0.0] or list(words)
+    ranked = sorted(telling, key=lambda word: (-gains[word], -words[word], word))
+    return ", ".join(ranked[:WORDS_IN_NAME])
 
 
-def _counted(text: str, language: str | None) -> Counter[str] | None:
-    words = Counter(topic_words(text, language)[:MOST_WORDS])
-    return words if len(words) >= FEWEST_WORDS else None
-
-
-def _log_rising(start: float, words: Counter[str]) -> float:
-    return sum(_log_run(start, times) for times in words.values())
-
-
-def _log_run(start: float, times: int) -> float:
-    """Return the logarithm of start (start + 1) ... (start + times - 1)."""
-    if times == 1:
-        return log(start)
-    return lgamma(start + times) - lgamma(start)
+def _number(topic_id: str) -> int:
+    return int(topic_id[1:])

@@ -1,4 +1,4 @@
-"""What a stored topic model must look like."""
+"""What stored topics must look like."""
 
 from typing import Annotated, Any
 
@@ -7,42 +7,52 @@ from typing_extensions import TypedDict
 
 from online_models import formats
 
+MOST_WORDS = 32
+"""Different words of a text that are looked at."""
+
 Word = Annotated[str, Field(min_length=1, max_length=100)]
+TopicId = Annotated[str, Field(pattern=r"^t[1-9][0-9]{0,11}$")]
+Name = Annotated[str, Field(min_length=1, max_length=400)]
 Times = Annotated[int, Field(ge=1, le=10**12)]
-Mark = Annotated[int, Field(ge=0, lt=2**48)]
+Words = Annotated[list[Word], Field(min_length=1, max_length=MOST_WORDS)]
 # JSON has no tuples: lists are taken for them.
-StoredWord = Annotated[
-    tuple[Word, formats.Count, Annotated[list[Mark], Field(min_length=1, max_length=100)]],
+StoredText = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=128)], TopicId | None, Words],
     Field(strict=False),
 ]
 
 
 @with_config(formats.STRICT)
-class TopicState(TypedDict):
-    """The counts of one topic."""
+class ServedTopic(TypedDict):
+    """A topic as it serves: its name, its texts, and of its common words how many have each."""
 
-    topic_id: formats.Count
+    topic: TopicId
+    name: Name
     texts: Times
     words: dict[Word, Times]
 
 
 @with_config(formats.STRICT)
-class SeenState(TypedDict):
-    """Of each word when it was seen last and marks of texts that had it."""
-
-    texts: formats.Count
-    words: list[StoredWord]
-
-
-@with_config(formats.STRICT)
-class TopicModelState(TypedDict):
-    """The whole state."""
+class TopicsSnapshot(TypedDict):
+    """What assigning texts needs; ``former`` are names of topics that are no more."""
 
     schema: int
     library: str
-    next_id: formats.Count
-    topics: list[TopicState]
-    seen: SeenState
+    topics: list[ServedTopic]
+    former: dict[TopicId, Name]
 
 
-STATE: TypeAdapter[Any] = TypeAdapter(TopicModelState)
+@with_config(formats.STRICT)
+class TopicsCheckpoint(TypedDict):
+    """The whole state: the newest texts as lead, topic and words, oldest first."""
+
+    schema: int
+    library: str
+    next_id: Annotated[int, Field(ge=1, le=10**12)]
+    texts: list[StoredText]
+    since: formats.Count
+    snapshot: TopicsSnapshot
+
+
+SNAPSHOT: TypeAdapter[Any] = TypeAdapter(TopicsSnapshot)
+CHECKPOINT: TypeAdapter[Any] = TypeAdapter(TopicsCheckpoint)

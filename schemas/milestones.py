@@ -65,10 +65,10 @@ class JourneyEnded(Milestone):
     """A journey ended: by its outcome, or by silence to the horizon's end.
 
     ``tier`` is the last one before that, ``segment`` the one that the lead was in,
-    ``first_segment`` the first that it came into before it was won. ``entered_at`` and ``source``
-    are those of its entry. ``is_first_win`` says whether the lead became a customer by it;
-    null where that was not looked at.
-    ``is_holdout`` is null where no lead is held out.
+    ``first_segment`` the first that it came into before it was won, ``topics`` what it wrote about.
+    ``entered_at`` and ``source`` are those of its entry. ``is_first_win`` says whether the lead
+    became a customer by it; null where that was not looked at. ``is_holdout`` is null where no
+    lead is held out.
     """
 
     type: Literal["journey_ended"] = "journey_ended"
@@ -78,6 +78,7 @@ class JourneyEnded(Milestone):
     tier: Tier | None = None
     segment: Text | None = None
     first_segment: Text | None = None
+    topics: tuple[Text, ...] = ()
     is_first_win: bool | None = None
     is_holdout: bool | None = None
     value_minor: Minor | None = None
@@ -141,6 +142,22 @@ class SegmentSeen(Milestone):
     entered_at: Timestamp | None = None
 
 
+class TextSeen(Milestone):
+    """A text of a lead was read, or its texts are to be forgotten.
+
+    ``lead_hash`` is a keyed hash: topics are learned of the newest texts' words, which an erasure
+    takes out again. ``words`` are those that tell what it is about, each once, without stop words,
+    names that a form or profile gives, addresses and numbers; empty of a lead whose texts go: it
+    is erased, forgotten, joined to another or has withdrawn its consent. ``topic`` is the one that
+    the text was put to, by the version in use.
+    """
+
+    type: Literal["text_seen"] = "text_seen"
+    lead_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    words: Annotated[tuple[Text, ...], Field(max_length=64)]
+    topic: Text | None = None
+
+
 class InflowCounted(Milestone):
     """What came in within a minute on one partition: page views, forms by id, deals.
 
@@ -164,5 +181,6 @@ MILESTONES = (
     LeadAnswered,
     SatisfactionTold,
     SegmentSeen,
+    TextSeen,
     InflowCounted,
 )

@@ -15,6 +15,7 @@ from online_models.protocols import Scorer
 from online_models.segment_scorer import SegmentScorer
 from online_models.served_lifetime_value import PredictsLifetimeValue, ServedLifetimeValue
 from online_models.served_uplift import ServedSLearner
+from online_models.topic_scorer import TopicScorer
 from online_models.uplift_effect import PredictsUplift
 from schemas.learning import Champion, ModelSnapshot, ServingVersion
 from stream import metrics
@@ -23,6 +24,7 @@ from stream.lead.features import fact_of
 from stream.lead.labels import MODEL as P_CONVERT
 from stream.lead.learned_segments import MODEL as SEGMENTS
 from stream.lead.policy_learner import acting_of
+from stream.lead.topics_in_use import MODEL as TOPICS
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.versions import VERSION, kind_of, offset_of
 from stream.lead.worth import MODEL as LIFETIME_VALUE
@@ -34,6 +36,7 @@ __all__ = [
     "P_CONVERT",
     "SEGMENTS",
     "SIMULATED",
+    "TOPICS",
     "UPLIFT",
     "SnapshotStore",
     "count_refused",
@@ -117,6 +120,11 @@ class SnapshotStore:
         """Return a version of what assigns leads to segments, or None as ``scorer`` does."""
         segments: SegmentScorer | None = self._find(SEGMENTS, version)
         return segments
+
+    def topics(self, version: str) -> TopicScorer | None:
+        """Return a version of what assigns texts to topics, or None as ``scorer`` does."""
+        topics: TopicScorer | None = self._find(TOPICS, version)
+        return topics
 
     def has(self, model: str, version: str) -> bool:
         """Tell whether a version is kept and fits this release."""
@@ -213,7 +221,7 @@ class SnapshotStore:
 
 def _build(
     model: str, version: str, value: bytes
-) -> Scorer | Acting | PredictsUplift | PredictsLifetimeValue | SegmentScorer | None:
+) -> Scorer | Acting | PredictsUplift | PredictsLifetimeValue | SegmentScorer | TopicScorer | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
@@ -232,6 +240,8 @@ def _build(
             return ServedLifetimeValue.restore(document.state)
         if model == SEGMENTS:
             return SegmentScorer.restore(document.state)
+        if model == TOPICS:
+            return TopicScorer.restore(document.state)
         return build_scorer(model, version, document.state, fact_of)
     except ModelFormatError as error:
         count_refused(key, error.reason, str(error)[:300])

@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 from schemas import topics
-from schemas.milestones import Milestone, SegmentSeen
+from schemas.milestones import Milestone, SegmentSeen, TextSeen
 from stream.event_files import topic_of
 from stream.kafka.clients import partitions_of, read_batches, read_latest
 from stream.lead.learner import decoded, decoded_checkpoint
-from stream.models import SEGMENTS
+from stream.models import SEGMENTS, TOPICS
 from stream.offline import OfflineStream
 from stream.reports.learner import MODEL, ReportLearner
 from stream.reports.report import Report, day_of
@@ -77,7 +77,7 @@ def report_from_log(
 
 
 class ReportedLog:
-    """A report that learns while a log is folded; segments are learned and serve meanwhile.
+    """A report that learns while a log is folded; segments and topics serve meanwhile.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class ReportedLog:
 
     def __init__(self, settings: Settings, name: str, watch: Watch | None = None) -> None:
         terms = settings.report_terms()
-        self._learners = {of: ReportLearner(of, terms) for of in (name, SEGMENTS)}
+        self._learners = {of: ReportLearner(of, terms) for of in (name, SEGMENTS, TOPICS)}
         self._name = name
-        self._served: dict[str, Any] | None = None
+        self._served: dict[str, dict[str, Any] | None] = {}
         self.newest: int | None = None
         email_key = settings.email_key.get_secret_value().encode()
         self.stream = OfflineStream(
@@ -126,10 +126,17 @@ class ReportedLog:
         for learner in self._learners.values():
             with suppress(ValueError):
                 learner.learn(milestone, learner.next_offset)
-        segments = self.segments
-        if isinstance(milestone, SegmentSeen) and (state := segments.served()) != self._served:
-            self._served = state
-            self.stream.serve(segments.name, segments.version, segments.snapshot(state or {}))
+        match milestone:
+            case SegmentSeen():
+                self._serve(self._learners[SEGMENTS])
+            case TextSeen():
+                self._serve(self._learners[TOPICS])
+
+    def _serve(self, learner: ReportLearner) -> None:
+        state = learner.served()
+        if state is not None and state != self._served.get(learner.name):
+            self._served[learner.name] = state
+            self.stream.serve(learner.name, learner.version, learner.snapshot(state))
 
 
 async def spend_from_kafka(settings: Settings) -> Spend:

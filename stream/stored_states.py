@@ -18,7 +18,8 @@ from stream.lead.progress import META_KEY
 from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state
-from stream.models import LIFETIME_VALUE, P_CONVERT, SEGMENTS, SnapshotStore
+from stream.lead.topics_in_use import TopicsInUse, in_use
+from stream.models import LIFETIME_VALUE, P_CONVERT, SEGMENTS, TOPICS, SnapshotStore
 from stream.settings import Settings
 
 
@@ -68,6 +69,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
     scorer = store.scorer(P_CONVERT, state.model_version) if state.model_version else None
     scored, points, _ = score_state(state, state.last_at_s, scorer, house)
     kept = state.milestones
+    topics = _topics(store)
     return {
         "lead_id": state.lead_id,
         "asked_for": lead_id,
@@ -81,7 +83,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
             rule: round(p, 2)
             for rule, p in standing(state.ledger, house.points, state.last_at_s).items()
         },
-        "reasons": reasons_of(scored),
+        "reasons": reasons_of(scored, {} if topics is None else topics.facts),
         "expected_value": worth.expected(
             state, scored.p_convert, now_s, house, _lifetime_value(store)
         ),
@@ -91,6 +93,7 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         "stage": state.stage,
         "segment": _segment(state, store),
         "rule_segments": state.rule_segments,
+        "texts": _texts(state, topics),
         "outcome": state.outcome,
         "attributes": state.attributes,
         "consent": {
@@ -135,6 +138,31 @@ def _segment(state: LeadState, store: SnapshotStore) -> dict[str, str | None] | 
     version = store.serving(SEGMENTS)
     scorer = None if version is None else store.segments(version)
     return {"id": state.segment, "name": None if scorer is None else scorer.name_of(state.segment)}
+
+
+def _texts(state: LeadState, topics: TopicsInUse | None) -> list[dict[str, Any]]:
+    """Return what was read from a lead's newest texts."""
+    return [
+        {
+            "occurred_at": rfc3339(at_s),
+            "language": language,
+            "sentiment": sentiment,
+            "intents": intents,
+            "topic": None
+            if topic is None
+            else {
+                "id": topic,
+                "name": None if topics is None else topics.scorer.names.get(topic),
+            },
+        }
+        for at_s, language, sentiment, intents, topic, _ in state.texts
+    ]
+
+
+def _topics(store: SnapshotStore) -> TopicsInUse | None:
+    version = store.serving(TOPICS)
+    scorer = None if version is None else store.topics(version)
+    return None if version is None or scorer is None else in_use(version, scorer)
 
 
 def _lifetime_value(store: SnapshotStore) -> PredictsLifetimeValue | None:

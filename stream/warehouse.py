@@ -17,7 +17,7 @@ from schemas.base import Message
 from schemas.costs import Cost
 from schemas.dead_letters import DeadLetter
 from schemas.feedback import ActionResult
-from schemas.milestones import MILESTONES, SegmentSeen
+from schemas.milestones import MILESTONES, SegmentSeen, TextSeen
 from schemas.scores import ScoreChanged, SegmentChanged
 from schemas.triggers import NurtureTriggered
 from stream.kafka.clients import new_reader, partitions_of, read_batches
@@ -77,9 +77,15 @@ TABLES = (
     Table(
         "nurture_feedback", topics.NURTURE_FEEDBACK, ActionResult, frozenset({"type", "context"})
     ),
-    # What leads looked like is no row of columns; segment_changes has what it led to.
+    # What leads looked like is no row of columns; segment_changes has what it led to. What they
+    # wrote is theirs.
     *(
-        Table(_kind(model), topics.TRAINING_EXAMPLES, model)
+        Table(
+            _kind(model),
+            topics.TRAINING_EXAMPLES,
+            model,
+            frozenset({"type", "words"} if model is TextSeen else {"type"}),
+        )
         for model in MILESTONES
         if model is not SegmentSeen
     ),

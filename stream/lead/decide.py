@@ -9,6 +9,7 @@ from stream.lead import (
     discount,
     labels,
     lead_timers,
+    lead_topics,
     learned_segments,
     milestones,
     movement,
@@ -32,8 +33,9 @@ from stream.lead.machines import JUDGED
 from stream.lead.merge import merge_into
 from stream.lead.milestone_bodies import Before
 from stream.lead.outputs import Output, rfc3339
-from stream.lead.scoring import Scored, score_one
+from stream.lead.scoring import NO_WORDS, Scored, score_one
 from stream.lead.state import LeadState
+from stream.lead.text_reading import TEXT_READING
 from stream.lead.tiers import tier_of
 from stream.lead.triggers import Cause, Nurture, Verdict
 
@@ -102,6 +104,9 @@ def decide_event(
     else:
         decision = Decision("applied")
         discount.note(state, event, at_s, now_s, house)
+    if TEXT_READING in event:
+        event, told = lead_topics.look(state, event, at_s, nurture.topics, house)
+        decision.outputs += told
     if kind in teaching.TEACHING and not (kind == "outcome" and had_won):
         decision.outputs += teaching.taught_by(state, event, at_s, house)
     elif kind == "sales_feedback" and house.feedback_weight and state.outcome is None:
@@ -109,9 +114,7 @@ def decide_event(
     if kind == "stage_change" and house.catalogue.stage:
         staging.wait(state, state.stage_at_s, house)
     if state.transitions:
-        transitions.note(state, event, at_s, stage_before, house.catalogue.rewards)
-        if kind == "outcome":
-            decision.outputs += transitions.settle(state, at_s, house, is_closed=True)
+        decision.outputs += _followed(state, event, at_s, stage_before, house)
     sessions = state.sessions
     apply_event(state, event, at_s, house)
     if state.open_vectors:
@@ -128,6 +131,16 @@ def decide_event(
     return decision
 
 
+def _followed(
+    state: LeadState, event: Mapping[str, Any], at_s: float, stage: str | None, house: House
+) -> list[Output]:
+    """Note what became of decisions; an outcome ends what is to be learned from them."""
+    transitions.note(state, event, at_s, stage, house.catalogue.rewards)
+    if event["type"] != "outcome":
+        return []
+    return transitions.settle(state, at_s, house, is_closed=True)
+
+
 def _without_consent(
     state: LeadState, event: Mapping[str, Any], at_s: float, house: House
 ) -> Decision:
@@ -137,6 +150,9 @@ def _without_consent(
     if state.segment is not None or state.rule_segments or event["type"] == "consent":
         cause = Cause(event["event_id"], at_s)
         decision.outputs += segment_membership.leave(state, cause, house)
+    if state.texts:
+        decision.outputs += lead_topics.leave(state, at_s, house)
+        state.texts = []
     return decision
 
 
@@ -230,10 +246,13 @@ def decide_merge(
     """Join another history to a lead's, and score what they are together."""
     histories = [worth.history_of(one) for one in (state, other)]
     decision = Decision("merged", segment_membership.leave(other, cause, house))
+    decision.outputs += lead_topics.leave(other, cause.at_s, house)
     merge_into(state, other, house)
     if not may(state, SCORING, house):
         stop_profiling(state)
         decision.outputs += segment_membership.leave(state, cause, house)
+        decision.outputs += lead_topics.leave(state, cause.at_s, house)
+        state.texts = []
         return decision
     _score(state, cause, state.last_at_s, now_s, scorer, house, decision, None, beside, nurture)
     if house.logs_milestones:
@@ -281,7 +300,10 @@ def _score(
     state.tier = tier
     if moved or tier != former:
         propensities = teaching.propensities(state, x, beside)
-        output = score_changes.score_changed(state, scored, total, former, cause, propensities)
+        facts = NO_WORDS if nurture.topics is None else nurture.topics.facts
+        output = score_changes.score_changed(
+            state, scored, total, former, cause, propensities, facts
+        )
         decision.outputs.append(output)
         state.score, state.p_convert = scored.score, scored.p_convert
         state.model_version = scored.version

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stream.lead import learned_segments
+from stream.lead import lead_topics, learned_segments
 from stream.lead.erasure import Erased, lead_erased
 from stream.lead.forwarding import Fold, pass_on, send, settles_here
 from stream.lead.hashing import stable_id
@@ -112,6 +112,7 @@ class Forgetting:
         if state is not None and house.logs_milestones:
             fold.batch.outputs += of_erasure(state, erased.asked_s, house)
             fold.batch.outputs += learned_segments.leave(state, erased.asked_s, house)
+            fold.batch.outputs += lead_topics.leave(state, erased.asked_s, house)
         fold.batch.touched[address] = None
         fold.batch.erased[hashed := fold.erased.add(address, erased)] = None
         return hashed

@@ -12,6 +12,8 @@ from stream.lead.progress import Progress
 from stream.lead.records import Models
 from stream.lead.segment_changes import SegmentsInUse
 from stream.lead.state import LeadState
+from stream.lead.topics_in_use import MODEL as TOPICS
+from stream.lead.topics_in_use import in_use
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.triggers import Chooser, Nurture
 from stream.lead.versions import kind_of
@@ -60,8 +62,13 @@ class InUse:
         of_segments = self._progress.versions.get(SEGMENTS)
         if of_segments is not None and self.house.logs_milestones:
             scorer = self._models.segments(of_segments)
-            in_use = None if scorer is None else SegmentsInUse(of_segments, scorer)
-            self.nurture = self.nurture._replace(segments=in_use)
+            segments = None if scorer is None else SegmentsInUse(of_segments, scorer)
+            self.nurture = self.nurture._replace(segments=segments)
+        of_topics = self._progress.versions.get(TOPICS)
+        if of_topics is not None and self.house.logs_milestones:
+            topics = self._models.topics(of_topics)
+            named = None if topics is None else in_use(of_topics, topics)
+            self.nurture = self.nurture._replace(topics=named)
 
     def _chooser(self) -> Chooser | None:
         version = self._progress.versions.get(NEXT_ACTION)

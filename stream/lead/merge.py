@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stream.lead import contact_history, points, short_horizons
+from stream.lead import contact_history, kept_texts, points, short_horizons
 from stream.lead.apply import shorten_journey
 from stream.lead.consent import set_consent
 from stream.lead.discount import merge_discounts
@@ -64,6 +64,7 @@ def merge_into(state: LeadState, other: LeadState, house: House) -> None:
         state.triggered_s[rule] = max(at_s, state.triggered_s.get(rule, at_s))
     _merge_transitions(state, other)
     _merge_enrolments(state, other)
+    kept_texts.merge(state, other)
     contact_history.merge(state.contacts, other.contacts, house.catalogue)
     state.decisions = _first({**state.decisions, **other.decisions}, MAX_DECISIONS)
     state.journey = sorted(state.journey + other.journey, key=lambda step: step[0])

@@ -10,6 +10,7 @@ import orjson
 from online_models.purchase_history import PurchaseHistory
 from schemas import topics
 from schemas.topics import DAY_S
+from stream.lead import kept_texts
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.milestone_state import MilestoneState
@@ -123,6 +124,7 @@ def ended(
         "tier": tier,
         "segment": state.segment,
         "first_segment": kept.first_segment,
+        "topics": kept_texts.close(state, at_s) if state.texts else [],
         "is_first_win": is_first_win,
         "is_holdout": is_holdout(state.lead_id, house) if house.holdout_share else None,
         "value_minor": None if currency is None else event.get("value_minor"),

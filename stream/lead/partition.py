@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from stream.lead import decide, lead_timers, refusals, segment_membership
+from stream.lead import decide, lead_timers, lead_topics, refusals, segment_membership
 from stream.lead.budgets import Budgets
 from stream.lead.forgetting import Forgetting
 from stream.lead.forwarding import pass_on, settles_here
@@ -301,6 +301,7 @@ class Partition:
             self.batch.touched[state.lead_id] = None
             cause = Cause(stable_id("timer", "forgotten", rfc3339(due_s)), due_s)
             self.batch.outputs += segment_membership.leave(state, cause, self.in_use.house)
+            self.batch.outputs += lead_topics.leave(state, self.now_s, self.in_use.house)
             self.batch.events["timer", "forgotten"] += 1
             return
         else:

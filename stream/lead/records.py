@@ -9,6 +9,7 @@ from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
 from online_models.segment_scorer import SegmentScorer
 from online_models.served_lifetime_value import PredictsLifetimeValue
+from online_models.topic_scorer import TopicScorer
 from online_models.uplift_effect import PredictsUplift
 from stream.lead.decide import Decision
 from stream.lead.outputs import Output
@@ -50,6 +51,10 @@ class Models(Protocol):
 
     def segments(self, version: str) -> SegmentScorer | None:
         """Return a version of what assigns leads to segments, or None if it is not to be had."""
+        ...
+
+    def topics(self, version: str) -> TopicScorer | None:
+        """Return a version of what assigns texts to topics, or None if it is not to be had."""
         ...
 
 

@@ -8,7 +8,7 @@ from stream.lead import discount, labels, movement
 from stream.lead.hashing import stable_id
 from stream.lead.kinds import kinds_of
 from stream.lead.outputs import Output, cloud_event, rfc3339
-from stream.lead.scoring import Scored, reasons_of
+from stream.lead.scoring import NO_WORDS, Scored, reasons_of
 from stream.lead.state import LeadState
 from stream.lead.triggers import Cause
 
@@ -28,8 +28,12 @@ def score_changed(
     former: str | None,
     cause: Cause,
     propensities: Mapping[str, float],
+    facts: Mapping[str, str] = NO_WORDS,
 ) -> Output:
-    """Return the record of a score change; ``former`` is the tier before."""
+    """Return the record of a score change; ``former`` is the tier before.
+
+    ``facts`` is what facts are called that were named by what was learned.
+    """
     body: dict[str, Any] = {
         "type": "score_changed",
         "lead_id": state.lead_id,
@@ -41,7 +45,7 @@ def score_changed(
         "points": round(total, 2),
         "tier": state.tier,
         "previous_tier": former,
-        "reasons": reasons_of(scored),
+        "reasons": reasons_of(scored, facts),
         "propensities": propensities,
         "moved_by": movement.told(state),
         "discounted": _discounted(state) if state.discounted else [],

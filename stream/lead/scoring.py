@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from online_models.protocols import Scorer
@@ -17,6 +18,9 @@ MAX_REASONS = 6
 
 STANDARD_ERRORS = 1.645
 """To either side: nine times of ten the truth is no farther off."""
+
+
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 
 class Scored(NamedTuple):
@@ -124,17 +128,27 @@ def _base_rate(
     return math.log(converted / lost), 1.0 / converted + 1.0 / lost
 
 
-def reasons_of(scored: Scored) -> list[dict[str, float | str]]:
+def reasons_of(scored: Scored, facts: Mapping[str, str] = NO_WORDS) -> list[dict[str, float | str]]:
     """Return the largest contributions by name and in words, the rest as ``other``, the baseline.
 
     Together they are the log-odds of ``p_convert``.
+
+    Parameters
+    ----------
+    facts
+        What facts are called that were named by what was learned, by fact.
     """
     # Largest first, and by name among equals.
     ranked = sorted([(-c if c > 0.0 else c, name, c) for name, c in scored.contributions.items()])
     named = [(name, c) for _, name, c in ranked[:MAX_REASONS] if c]
     rest = scored.log_odds - scored.baseline - math.fsum([c for _, c in named])
     reasons: list[dict[str, float | str]] = [
-        {"feature": name, "contribution": c, "text": words_of(name)} for name, c in named
+        {
+            "feature": name,
+            "contribution": c,
+            "text": facts[name] if name in facts else words_of(name),
+        }
+        for name, c in named
     ]
     if len(ranked) > MAX_REASONS or abs(rest) > 1e-9:
         reasons.append({"feature": "other", "contribution": rest, "text": words_of("other")})

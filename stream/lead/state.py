@@ -15,6 +15,9 @@ from stream.lead.purchases import Purchases
 from stream.lead.samples import OpenVector, Sample
 from stream.lead.unsettled import Unsettled
 
+Read = list[Any]
+"""What was read from a text, as a row: see ``LeadState.texts``."""
+
 SCHEMA_VERSION = 2
 """Of a state's JSON and of its stored form (``stream.lead.stored_form``)."""
 
@@ -48,11 +51,12 @@ class LeadState:
     ``stage_due_s`` when time alone may change it. ``transitions`` are decisions whose reward is not
     known yet, ``enrolled`` its part in the comparison of treated leads with held-out ones,
     ``contacts`` what was done with the lead, as far as it still counts to a limit, each
-    as [time, action, channel]. ``log_odds`` are those of the newest scoring, ``moved_by`` what
-    moved them since a score last went out (``stream.lead.movement``). ``conversion`` is the record
-    that told of it with how long each vector waited for it, so that the partition can count them
-    again where a replay passes the record over. ``milestones`` is what those to come need to know.
-    ``segment`` is the learned one,
+    as [time, action, channel]. ``texts`` holds the newest texts as [time, language, sentiment,
+    intents, topic, whether the journey that it was written in has not ended]. ``log_odds`` are
+    those of the newest scoring, ``moved_by`` what moved them since a score last went out
+    (``stream.lead.movement``). ``conversion`` is the record that told of it with how long each
+    vector waited for it, so that the partition can count them again where a replay passes the
+    record over. ``milestones`` is what those to come need to know. ``segment`` is the learned one,
     ``rule_segments`` are the house's own, ``segments_due_s`` is when time alone may change those.
     ``consent`` holds purpose ->
     [granted, since], ``aliases`` the addresses that forward here, so that erasure reaches them. A
@@ -105,6 +109,7 @@ class LeadState:
     transitions: list[OpenTransition] = field(default_factory=list)
     enrolled: Enrolment | None = None
     contacts: list[list[Any]] = field(default_factory=list)
+    texts: list[Read] = field(default_factory=list)
     absence_due_s: float | None = None
     journey: list[list[Any]] = field(default_factory=list)
     overflows: int = 0

@@ -57,6 +57,7 @@ StoredTransition = (
     ]
 )  # fmt: skip
 """As ``stream.lead.open_transition.OpenTransition`` returns it; once without a shadow."""
+StoredText = tuple[AtS, str | None, float | None, list[str], str | None, bool]
 StoredTouch = tuple[AtS, str, str | None]
 StoredHistory = tuple[Count, int, int, int]
 StoredTouches = Annotated[list[StoredTouch], Field(max_length=MAX_TOUCHES)]
@@ -124,6 +125,7 @@ class StoredState(TypedDict):
     transitions: NotRequired[list[StoredTransition]]
     enrolled: NotRequired[StoredEnrolment | None]
     contacts: NotRequired[list[tuple[AtS, str, str]]]
+    texts: NotRequired[list[StoredText]]
     crm_stage_at_s: NotRequired[AtS | None]
     stage_due_s: NotRequired[AtS | None]
     absence_due_s: NotRequired[AtS | None]

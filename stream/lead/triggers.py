@@ -23,10 +23,11 @@ from stream.lead.house import House
 from stream.lead.open_transition import OpenTransition
 from stream.lead.outputs import Output, cloud_event, rfc3339
 from stream.lead.policy_features import policy_features
-from stream.lead.scoring import Scored, reasons_of
+from stream.lead.scoring import NO_WORDS, Scored, reasons_of
 from stream.lead.segment_changes import SegmentsInUse
 from stream.lead.state import MAX_DECISIONS, LeadState
 from stream.lead.tiers import RANK
+from stream.lead.topics_in_use import TopicsInUse
 
 BY_RULES = "rules"
 RULES_VERSION = "1"
@@ -56,7 +57,7 @@ class Nurture(NamedTuple):
 
     ``shadow`` is asked what it would do, and that is written down. ``uplift`` tells whom nurturing
     would drive away, ``lifetime_value`` what leads and customers are worth, ``segments`` what leads
-    are alike, where that is learned.
+    are alike, ``topics`` what texts are about, where that is learned.
     """
 
     budgets: Budgets
@@ -65,6 +66,7 @@ class Nurture(NamedTuple):
     uplift: PredictsUplift | None = None
     lifetime_value: PredictsLifetimeValue | None = None
     segments: SegmentsInUse | None = None
+    topics: TopicsInUse | None = None
 
 
 class Verdict(NamedTuple):
@@ -206,7 +208,7 @@ def decide(
         ),
         "score": scored.score,
         "tier": state.tier,
-        "reasons": reasons_of(scored),
+        "reasons": reasons_of(scored, NO_WORDS if nurture.topics is None else nurture.topics.facts),
         "expires_at": rfc3339(expires_s),
         "cause_event_id": cause.event_id,
         "occurred_at": rfc3339(cause.at_s),

@@ -60,6 +60,8 @@ def words_of(fact: str) -> str:
     ('page views: pricing', 'the newest event: form fill demo request')
     >>> words_of("count:text:price"), words_of("count:text:complaint")
     ('asks for a price', 'complains')
+    >>> words_of("count:topic:t3")
+    'wrote about: topic t3'
     >>> words_of("points:pricing_page"), words_of("attribute:country=DE"), words_of("dwell")
     ('the rule "pricing page"', 'country: DE', 'time spent on pages')
     """
@@ -70,6 +72,8 @@ def words_of(fact: str) -> str:
         kind, _, detail = rest.partition(":")
         if kind == "text" and detail in _TEXTS:
             return _TEXTS[detail]
+        if kind == "topic":  # the version in use knows its name, or did
+            return f"wrote about: topic {detail}"
         what = _KINDS.get(kind, _plain(kind))
         return f"{what}: {_plain(detail)}" if detail else what
     if view == "points" and colon:

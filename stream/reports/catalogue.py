@@ -11,6 +11,7 @@ from stream.reports.kpis import KpisReport
 from stream.reports.lifetime_value import LifetimeValueReport
 from stream.reports.report import Report
 from stream.reports.segments import SegmentsReport
+from stream.reports.topics import TopicsReport
 
 KINDS: tuple[type[Report], ...] = (
     AttributionReport,
@@ -20,6 +21,7 @@ KINDS: tuple[type[Report], ...] = (
     CohortsReport,
     JourneyReport,
     SegmentsReport,
+    TopicsReport,
 )
 REPORTS: Mapping[str, type[Report]] = MappingProxyType({kind.name: kind for kind in KINDS})
 """By the name that commands know them by."""

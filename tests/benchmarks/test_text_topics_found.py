@@ -2,8 +2,8 @@
 
 Seeded texts of eight topics of unequal size, one of them German; a quarter of the words of a text
 are drawn from any topic, and about as many more say nothing. Adjusted Rand index and purity of the
-later half of 3,000 texts, each put to its topic as it is learned; medians of five seeds. Ours .833
-and .957, TextClust .682 and .939 in 146 clusters, k-means .742 and .879 though told that there are
+later half of 3,000 texts, each put to its topic as it is learned; medians of five seeds. Ours .890
+and .953, TextClust .682 and .939 in 146 clusters, k-means .742 and .879 though told that there are
 eight.
 
     pytest -s tests/benchmarks/test_text_topics_found.py
@@ -11,6 +11,7 @@ eight.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from itertools import count
 from math import comb, log
 from random import Random
 from statistics import median
@@ -77,14 +78,15 @@ def adjusted_rand(true: Sequence[Hashable], found: Sequence[Hashable]) -> float:
 
 def purity(true: Sequence[Hashable], found: Sequence[Hashable]) -> float:
     most: Counter[Hashable] = Counter()
-    for (_, cluster), count in Counter(zip(true, found, strict=True)).items():
-        most[cluster] = max(most[cluster], count)
+    for (_, cluster), times in Counter(zip(true, found, strict=True)).items():
+        most[cluster] = max(most[cluster], times)
     return most.total() / len(true)
 
 
 def ours() -> Callable[[str], Hashable]:
     model = TopicModel()
-    return lambda text: model.learn_one(text, "en")
+    leads = count()
+    return lambda text: model.learn_one(topic_words(text, "en"), f"lead-{next(leads)}")
 
 
 def textclust() -> Callable[[str], Hashable]:
@@ -142,7 +144,7 @@ def measured(make: Callable[[], Callable[[str], Hashable]], name: str) -> tuple[
 
 def test_topics_are_found_better_than_by_the_others() -> None:
     rand, pure = measured(ours, "ours")
-    assert rand > 0.8
+    assert rand > 0.85
     assert pure > 0.93
     for make, name in ((textclust, "TextClust"), (k_means, "k-means")):
         other_rand, _ = measured(make, name)

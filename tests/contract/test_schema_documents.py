@@ -98,7 +98,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "stage_left": {"stage": "mql", "next_stage": None, "result": "lost", "stayed_s": 86_400.0}
     | {"occurred_at": AT},
     "journey_ended": {"result": "won", "entered_at": AT, "source": "email", "tier": "hot"}
-    | {"segment": None, "is_holdout": False, "value_minor": 250_000, "currency": "EUR"}
+    | {
+        "segment": None,
+        "topics": ["t3"],
+        "is_holdout": False,
+        "value_minor": 250_000,
+        "currency": "EUR",
+    }
     | {"touches": [{"channel": "email", "campaign": "spring", "occurred_at": AT}]}
     | {"occurred_at": AT},
     "purchases_changed": {"before": [], "after": HISTORY, "value_minor": 900, "currency": "EUR"}
@@ -108,6 +114,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "satisfaction_told": {"score": 8.0, "scale_max": 10.0, "occurred_at": AT},
     "segment_seen": {"lead_hash": "5d41402abc4b2a76b9719d911017c592", "occurred_at": AT}
     | {"x": {"count:page_view": 2.3}, "previous_segment": "s1", "segment": "s2"},
+    "text_seen": {"lead_hash": "5d41402abc4b2a76b9719d911017c592", "occurred_at": AT}
+    | {"words": ["price", "licence"], "topic": "t3"},
     "inflow_counted": {"minute": 29_500_000, "counts": {"page_view": 12}, "occurred_at": AT}
     | {"is_live": True},
     "model_snapshot": VERSION

@@ -1,5 +1,6 @@
 """Texts that route reads: what is put on events, what it counts as, what it is an occasion for."""
 
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +32,7 @@ READER = TextReader()
 COMPLAINT = "Third time I complain, this is awful. Call me back immediately!"
 READ = {
     "language": "en", "sentiment": -0.6996, "intents": ["complaint", "meeting", "urgency"],
-    "is_urgent_negative": True,
+    "is_urgent_negative": True, "words": ["time", "complain", "awful"],
 }  # fmt: skip
 FORGED = {"language": "en", "sentiment": -1, "intents": ["price"], "is_urgent_negative": True}
 FORM = {"form_kind": "contact", "lead_id": "L", "text": COMPLAINT}
@@ -125,7 +126,7 @@ def test_a_value_may_not_outgrow_its_bound_by_what_was_read():
 
 
 @given(st.text(max_size=200))
-def test_a_reading_holds_nothing_of_the_text(text):
+def test_a_reading_holds_only_words_of_the_text(text):
     reading = logged(contact("a", text=text)).get(TEXT_READING)
     if reading is None:
         assert not text.strip()
@@ -134,6 +135,7 @@ def test_a_reading_holds_nothing_of_the_text(text):
     assert set(reading["intents"]) <= known
     assert reading["intents"] == sorted(reading["intents"])
     assert reading["language"] is None or len(reading["language"]) == 2
+    assert all(word in unicodedata.normalize("NFC", text.lower()) for word in reading["words"])
     assert (reading["sentiment"] is None) == (reading["language"] != "en")
 
 
