@@ -79,7 +79,7 @@ class TextReader:
     ('en', -0.4753, ['complaint', 'urgency'], True)
     >>> reader.predict_one("Bitte kündigen Sie meinen Vertrag.")
     TextReading(language='de', sentiment=None, intents=frozenset({'cancellation'}), \
-is_urgent_negative=False, words=('kündigen', 'vertrag'))
+is_urgent_negative=False, words=('bitte', 'kündigen', 'vertrag'))
     """
 
     def __init__(

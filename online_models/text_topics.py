@@ -8,16 +8,14 @@ to one drawn by chance, and a lead's texts can be taken out as if they had never
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from math import log
 from typing import Any, NamedTuple, Self
 
 from online_models import formats
-from online_models.topic_clusters import Cluster, nearest
+from online_models.topic_clusters import Cluster, name_of, nearest
 from online_models.topic_formats import CHECKPOINT, MOST_WORDS, TopicsCheckpoint
 from online_models.topic_scorer import FEWEST_WORDS, LIBRARY, SNAPSHOT_SCHEMA, TopicScorer
 
 CHECKPOINT_SCHEMA = 2
-WORDS_IN_NAME = 3
 WORDS_SERVED = 64
 """Words of a topic that are published, at most."""
 FORMER_NAMES = 64
@@ -285,7 +283,7 @@ class TopicModel:
             if len(leads[topic_id]) < self.min_leads:
                 continue
             words = {word: n for word, n in cluster.words.items() if word in common}
-            name = _name(words, cluster.total, self._words, total)
+            name = name_of(words, cluster.total, self._words, total)
             if name:
                 ranked = sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))
                 served = dict(ranked[:WORDS_SERVED])
@@ -298,15 +296,6 @@ class TopicModel:
 
 def _snapshot(topics: list[dict[str, Any]], former: dict[str, str]) -> dict[str, Any]:
     return {"schema": SNAPSHOT_SCHEMA, "library": LIBRARY, "topics": topics, "former": former}
-
-
-def _name(words: Mapping[str, int], size: int, overall: Mapping[str, int], total: int) -> str:
-    """Return the words that say most about whether a text is of a topic."""
-    gains = {word: n * log(n * total / (size * overall[word])) for word, n in words.items()}
-    # Of a topic that is the only one no word tells anything.
-    telling = [word for word, gain in gains.items() if gain > 0.0] or list(words)
-    ranked = sorted(telling, key=lambda word: (-gains[word], -words[word], word))
-    return ", ".join(ranked[:WORDS_IN_NAME])
 
 
 def _number(topic_id: str) -> int:

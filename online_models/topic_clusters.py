@@ -1,4 +1,4 @@
-"""Which topic a text is most likely of: the one rule by which topics are learned and served."""
+"""The counts of topics: which one a text is most likely of, and what one is called."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -8,6 +8,7 @@ NEW_TOPIC = 0.03
 """How readily a text opens a topic: the process's concentration, as a share of the texts."""
 SMOOTHING = 0.1
 """What each word is counted in each topic before any text."""
+WORDS_IN_NAME = 3
 
 
 class Cluster:
@@ -66,6 +67,15 @@ def nearest(
         if score > best:
             best_id, best = topic, score
     return best_id
+
+
+def name_of(words: Mapping[str, int], size: int, overall: Mapping[str, int], total: int) -> str:
+    """Return the words that say most about whether a text is of a topic."""
+    gains = {word: n * log(n * total / (size * overall[word])) for word, n in words.items()}
+    # Of a topic that is the only one no word tells anything.
+    telling = [word for word, gain in gains.items() if gain > 0.0] or list(words)
+    ranked = sorted(telling, key=lambda word: (-gains[word], -words[word], word))
+    return ", ".join(ranked[:WORDS_IN_NAME])
 
 
 def _log_run(start: float, times: int) -> float:

@@ -243,6 +243,13 @@ INFLOW_BELOW_USUAL = Gauge(
     ("series",),
     registry=REGISTRY,
 )
+TOPIC_TEXTS = Gauge(
+    "leadstream_topic_texts",
+    "Texts of each topic that leads write about, of the newest 2,000; `leadstream report topics` "
+    "has the topics' names.",
+    ("topic",),
+    registry=REGISTRY,
+)
 FORECAST_NEXT_DAY = Gauge(
     "leadstream_forecast_next_day",
     "New leads, deals and revenue (minor units) that the next day is to bring; bound is mean, "

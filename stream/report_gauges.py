@@ -1,4 +1,4 @@
-"""What reports tell Prometheus: what is to come tomorrow, and what has stopped coming."""
+"""What reports tell Prometheus: what is to come, what has stopped coming, what texts are about."""
 
 from collections.abc import Iterable
 
@@ -6,6 +6,7 @@ from stream import metrics
 from stream.gauges import remove
 from stream.reports.forecast import SERIES, ForecastReport
 from stream.reports.learner import ReportLearner
+from stream.reports.topics import TopicsReport
 
 BOUNDS = ("mean", "lower", "upper")
 
@@ -15,11 +16,14 @@ class ReportGauges:
 
     def __init__(self) -> None:
         self._watched: set[str] = set()
+        self._topics: set[str] = set()
 
     def publish(self, reports: Iterable[ReportLearner]) -> None:
         """Set the gauges."""
         for learner in reports:
             report = learner.report
+            if isinstance(report, TopicsReport):
+                self._publish_topics(report)
             if not isinstance(report, ForecastReport):
                 continue
             for name, stands in report.standing.items():
@@ -30,6 +34,14 @@ class ReportGauges:
                     value = getattr(day, bound)
                     metrics.FORECAST_NEXT_DAY.labels(name, bound).set(value)
 
+    def _publish_topics(self, report: TopicsReport) -> None:
+        texts = report.texts_by_topic()
+        for topic in self._topics - texts.keys():
+            remove(metrics.TOPIC_TEXTS, topic)
+        for topic, count in texts.items():
+            metrics.TOPIC_TEXTS.labels(topic).set(count)
+        self._topics = set(texts)
+
     def withdraw(self) -> None:
         """Take the gauges back: somebody else learns now."""
         for name in self._watched:
@@ -37,4 +49,7 @@ class ReportGauges:
         for name in SERIES:
             for bound in BOUNDS:
                 remove(metrics.FORECAST_NEXT_DAY, name, bound)
+        for topic in self._topics:
+            remove(metrics.TOPIC_TEXTS, topic)
         self._watched.clear()
+        self._topics.clear()

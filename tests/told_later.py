@@ -26,6 +26,7 @@ WHERE_THERE_IS_MORE_TO_TELL = {
     "leadstream_qini_ratio",
     "leadstream_sales_agreement_ratio",
     "leadstream_segment_changes",
+    "leadstream_topic_texts",
     "leadstream_uplift_ratio",
     *(f.name for f in REGISTRY.collect() if f.name.startswith(_GROUPS)),
 }

@@ -16,6 +16,7 @@ from online_models.fairness_report import as_text
 from schemas import documents
 from stream.cli.evaluation_tables import print_report
 from stream.cli.progress import shown_lines
+from stream.cli.texts_table import texts_table
 from stream.evaluate import Evaluation
 from stream.event_files import topic_of
 from stream.lead.identity import LeadNotFoundError
@@ -174,6 +175,8 @@ def explain(
         console.print(f"segment  {of['id']}: {of['name'] or 'not known any more'}", highlight=False)
     if report["rule_segments"]:
         console.print(f"in       {', '.join(report['rule_segments'])}", highlight=False)
+    if report["texts"]:
+        console.print(texts_table(report["texts"]))
     for entry in report["discounted"]:
         console.print(
             f"ignored  {entry['count']} x {entry['kind']}: {entry['reason']}, "

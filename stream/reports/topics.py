@@ -1,11 +1,15 @@
 """What leads write about: topics that were found, who wrote of them, how their journeys ended."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, Field, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from online_models import formats
 from online_models.intervals import quantile, wilson
 from online_models.text_topics import TopicModel
+from online_models.topic_formats import TopicId
 from schemas.milestones import JourneyEnded, Milestone, TextSeen
 from stream.reports.report import Bars, Table, Terms, View, percent
 
@@ -14,6 +18,31 @@ LIBRARY = "leadstream topics report"
 TOPICS_COUNTED = 256
 """Topics whose journeys are counted, the newest."""
 _Z = quantile(0.95)
+
+
+def _in_order(counts: list[int]) -> list[int]:
+    if counts[0] > counts[1]:
+        raise ValueError("more journeys were won than ended")
+    return counts
+
+
+Counts = Annotated[
+    list[formats.Count], Field(min_length=2, max_length=2), AfterValidator(_in_order)
+]
+
+
+@with_config(formats.STRICT)
+class ReportState(TypedDict):
+    """The whole state; of a topic how many of its journeys were won, and how many ended."""
+
+    schema: int
+    library: str
+    model: dict[str, Any]
+    journeys: dict[TopicId, Counts]
+    all: Counts
+
+
+STATE: TypeAdapter[Any] = TypeAdapter(ReportState)
 
 
 class TopicsReport:
@@ -53,6 +82,10 @@ class TopicsReport:
         """Return what serving needs; None while there never was a topic."""
         snapshot = self._model.snapshot()
         return snapshot if snapshot["topics"] or snapshot["former"] else None
+
+    def texts_by_topic(self) -> dict[str, int]:
+        """Return how many of the newest texts each topic has."""
+        return {of["topic"]: of["texts"] for of in self._model.snapshot()["topics"]}
 
     def figures(self, today: int) -> dict[str, Any]:  # noqa: ARG002
         """Return each topic: its id and name, texts and leads, trend, journeys that ended."""
@@ -146,10 +179,8 @@ class TopicsReport:
         formats.check_origin(checkpoint, SCHEMA, LIBRARY)
         report = cls(terms)
         report._model = TopicModel.restore(checkpoint.get("model", {}))
-        report._journeys = {
-            topic: _counts(counts) for topic, counts in checkpoint.get("journeys", {}).items()
-        }
-        report._all = _counts(checkpoint.get("all"))
+        state: ReportState = formats.validated(STATE, checkpoint, "checkpoint")
+        report._journeys, report._all = state["journeys"], state["all"]
         return report
 
     def _counts(self, topic: str) -> list[int]:
@@ -158,15 +189,6 @@ class TopicsReport:
             oldest = min(self._journeys, key=lambda of: (len(of), of))
             del self._journeys[oldest]
         return counts
-
-
-def _counts(stored: Any) -> list[int]:
-    is_whole = isinstance(stored, list) and len(stored) == 2
-    if not is_whole or not all(isinstance(n, int) and n >= 0 for n in stored):
-        raise formats.ModelFormatError(
-            "checkpoint is broken: journeys are counted as [won, ended]; the report is learned anew"
-        )
-    return list(stored)
 
 
 def _conversion(counts: Sequence[int]) -> dict[str, float | int | None]:
