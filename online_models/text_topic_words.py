@@ -15,7 +15,8 @@ WORD_LENGTHS = range(3, 31)
 _WORD = re.compile(r"[^\W\d_]+")
 _WITH_DIGIT = re.compile(r"(?<!\S)[^\s\d]*\d\S*")
 _CLOSING = re.compile(
-    r"^[ \t]*(?:(?:kind|best|warm|many)?[ \t]*regards|best wishes|sincerely|yours\b|cheers"
+    r"(?:^|(?<=[.,!?\n]))[ \t]*(?:(?:(?:kind|best|warm|many)[ \t]+)?regards|best wishes"
+    r"|(?:yours )?(?:sincerely|faithfully|truly)|cheers"
     r"|(?:mit )?(?:\w+ )?(?:freundlichen|(?:viel|best|lieb|schön)e[nr]?) gr(?:ü|ue)(?:ß|ss)e?n?"
     r"|mfg|lg|vg|cordialement|bien (?:à|a) vous|salutations|(?:un )?saludos?|atentamente)\b",
     re.IGNORECASE | re.MULTILINE,

@@ -17,7 +17,9 @@ from lead_stream import DAY_S, EMAIL_KEY, HOUSE, START_S, event
 
 from online_models.catalogue import KINDS, build_model
 from online_models.formats import ModelFormatError
+from online_models.topic_scorer import TopicScorer
 from schemas import topics
+from schemas.milestones import TextSeen
 from schemas.topics import TOPICS
 from stream.cli.run import _key_and_time
 from stream.event_files import MAX_LINE_BYTES, EventFileError, read_lines, topic_of
@@ -36,6 +38,8 @@ from stream.lead.stored_form import frame, read_row
 from stream.lead.stored_state import check_meta, check_state
 from stream.models import P_CONVERT, SnapshotStore
 from stream.offline import LogEntry
+from stream.reports.report import Terms
+from stream.reports.topics import TopicsReport
 
 KIND = "bayesian_logistic"
 VERSION = "logistic-7"
@@ -320,6 +324,28 @@ def check_catalogue(data: bytes) -> str:
         _is_short(error)
         return "refused"
     return _goes_by(replace(HOUSE, catalogue=catalogue, logs_decisions=True, exploration_ratio=0.5))
+
+
+def check_topics(value: bytes) -> str:
+    """Restore topics, as they serve or as they are learned, and let them go on."""
+    words = ("quote", "price", "licence")
+    try:
+        state = orjson.loads(value)
+        if isinstance(state, dict) and "model" in state:
+            report = TopicsReport.restore(state, Terms("EUR"))
+        else:
+            TopicScorer(state).assign(words)
+            return "accepted"
+    except ValueError as error:
+        _is_short(error)
+        return "refused"
+    for lead in ("a", "b"):
+        seen = {"lead_hash": lead * 32, "words": words, "occurred_at": "2026-01-01T00:00:00Z"}
+        report.learn(TextSeen.model_validate_json(orjson.dumps(seen)))
+    TopicsReport.restore(orjson.loads(orjson.dumps(report.checkpoint())), Terms("EUR"))
+    report.view(report.figures(0))
+    TopicScorer(report._model.snapshot())
+    return "accepted"
 
 
 def check_segments(data: bytes) -> str:

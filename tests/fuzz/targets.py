@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from decoder_checks import (
     check_snapshot_record,
     check_state,
     check_stored_state,
+    check_topics,
     packed,
     stored_models,
 )
@@ -32,8 +34,11 @@ from lead_stream import DAY_S, LeadStream, event
 from online_models.catalogue import KINDS
 from schemas import topics
 from schemas.dead_letters import ReasonCode
+from schemas.milestones import TextSeen
 from stream.lead.actions import DEFAULT_CATALOGUE
 from stream.lead.stored_form import read_row
+from stream.reports.report import Terms
+from stream.reports.topics import TopicsReport
 from stream.settings import DEFAULT_RULES
 from tests.fuzz.mutations import SEPARATOR
 
@@ -214,13 +219,23 @@ def _segment_seeds() -> list[bytes]:
     return [b"schema_version = 1\n" + b"".join(segments), *segments]
 
 
+def _topic_seeds() -> list[bytes]:
+    report = TopicsReport(Terms("EUR"))
+    for number in range(24):
+        words = [("quote", "price", "licence"), ("connector", "sync", "sandbox")][number % 2]
+        hashed = f"{number:032x}"
+        report.learn(TextSeen(lead_hash=hashed, words=words, occurred_at=datetime.now(UTC)))
+    return [orjson.dumps(report.snapshot()), orjson.dumps(report.checkpoint())]
+
+
 READ = ("accepted", "refused")
 TARGETS = {
     "route": Target(_route, _route_seeds, ("accepted", *REASONS), 0.35),
     "states": Target(_states, _state_seeds, READ, 0.2),
-    "models": Target(_models, _model_seeds, (*READ, "passed_over"), 0.2),
+    "models": Target(_models, _model_seeds, (*READ, "passed_over"), 0.15),
     "files": Target(_files, _file_seeds, ("named", "unnamed", "refused"), 0.1),
     "rules": Target(lambda data: Counter([check_rules(data)]), _rule_seeds, READ, 0.05),
     "actions": Target(lambda data: Counter([check_catalogue(data)]), _action_seeds, READ, 0.05),
+    "topics": Target(lambda data: Counter([check_topics(data)]), _topic_seeds, READ, 0.05),
     "segments": Target(lambda data: Counter([check_segments(data)]), _segment_seeds, READ, 0.05),
 }
