@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Self
 
 from online_models import formats
-from online_models.topic_clusters import Cluster, name_of, nearest
-from online_models.topic_formats import CHECKPOINT, MOST_WORDS, TopicsCheckpoint
+from online_models.topic_clusters import Cluster, counted, name_of, nearest
+from online_models.topic_formats import CHECKPOINT, TopicsCheckpoint, number_of
 from online_models.topic_scorer import FEWEST_WORDS, LIBRARY, SNAPSHOT_SCHEMA, TopicScorer
 
 CHECKPOINT_SCHEMA = 2
@@ -59,8 +59,8 @@ class TopicModel:
     """Topics of texts, learned online within bounded memory; deterministic.
 
     What it publishes has no word that fewer leads than ``min_leads`` wrote, so that nobody's name
-    or address is in it. Its checkpoint has words as leads wrote them: it is personal data, 2 MB of
-    JSON at most with the parameters' defaults, some 300 KB with texts of ten words.
+    or address is in it. Its checkpoint has words as leads wrote them: it is personal data, 2.5
+    MB of JSON at most with the parameters' defaults, some 300 KB with texts of ten words.
 
     Synthetic texts of eight topics, a quarter of the words from any of them: adjusted Rand index
     .89, purity .95; River's TextClust .68 and .94 in 146 clusters, online spherical k-means on
@@ -121,11 +121,11 @@ class TopicModel:
         Parameters
         ----------
         words
-            As ``online_models.text_topic_words`` finds them; the first 32 different ones count.
+            As ``online_models.text_topic_words`` finds them.
         lead
             Whose it is: a keyed hash, by which ``forget_one`` finds it again.
         """
-        own = tuple(dict.fromkeys(words))[:MOST_WORDS]
+        own = counted(words)
         if len(own) < FEWEST_WORDS:
             return None
         topic_id = nearest(own, self._clusters, len(self._words), len(self._texts))
@@ -155,7 +155,7 @@ class TopicModel:
 
     def predict_one(self, words: Collection[str]) -> str | None:
         """Return the id of a text's topic; None if it would open one, or has too few words."""
-        own = tuple(dict.fromkeys(words))[:MOST_WORDS]
+        own = counted(words)
         if len(own) < FEWEST_WORDS:
             return None
         return nearest(own, self._clusters, len(self._words), len(self._texts))
@@ -217,7 +217,7 @@ class TopicModel:
                 f"checkpoint has {len(state['texts'])} texts, max_texts is {model.max_texts}"
             )
         for lead, topic_id, words in state["texts"]:
-            if topic_id is not None and _number(topic_id) >= state["next_id"]:
+            if topic_id is not None and number_of(topic_id) >= state["next_id"]:
                 raise formats.ModelFormatError(
                     f"checkpoint is broken: topic {topic_id} is not yet given"
                 )
@@ -227,7 +227,7 @@ class TopicModel:
                 f"checkpoint has {len(model._clusters)} topics, max_topics is {model.max_topics}"
             )
         TopicScorer(state["snapshot"])  # raises where it would not serve
-        model._clusters = dict(sorted(model._clusters.items(), key=lambda of: _number(of[0])))
+        model._clusters = dict(sorted(model._clusters.items(), key=lambda of: number_of(of[0])))
         model._next_id, model._since = state["next_id"], state["since"]
         model._served = dict(state["snapshot"])
         return model
@@ -261,7 +261,7 @@ class TopicModel:
         """Give up the least topic where there are too many; its texts are of none from then on."""
         if len(self._clusters) < self.max_topics:
             return
-        least = min(self._clusters, key=lambda of: (self._clusters[of].texts, _number(of)))
+        least = min(self._clusters, key=lambda of: (self._clusters[of].texts, number_of(of)))
         del self._clusters[least]
         for number, text in self._texts.items():
             if text.topic_id == least:
@@ -290,13 +290,9 @@ class TopicModel:
                 topics.append(
                     {"topic": topic_id, "name": name, "texts": cluster.texts, "words": served}
                 )
-        former = sorted(names.keys() - {of["topic"] for of in topics}, key=_number)
+        former = sorted(names.keys() - {of["topic"] for of in topics}, key=number_of)
         self._served = _snapshot(topics, {of: names[of] for of in former[-FORMER_NAMES:]})
 
 
 def _snapshot(topics: list[dict[str, Any]], former: dict[str, str]) -> dict[str, Any]:
     return {"schema": SNAPSHOT_SCHEMA, "library": LIBRARY, "topics": topics, "former": former}
-
-
-def _number(topic_id: str) -> int:
-    return int(topic_id[1:])

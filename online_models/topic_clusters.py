@@ -4,11 +4,15 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from math import lgamma, log
 
+from online_models.topic_formats import LONGEST_WORD, MOST_WORDS
+
 NEW_TOPIC = 0.03
 """How readily a text opens a topic: the process's concentration, as a share of the texts."""
 SMOOTHING = 0.1
 """What each word is counted in each topic before any text."""
 WORDS_IN_NAME = 3
+BYTES_OF_A_TEXT = 1_000
+"""Of a text's words so many are counted, so that all texts together are bounded."""
 
 
 class Cluster:
@@ -35,6 +39,17 @@ class Cluster:
         for word in words:
             if not self.words[word]:
                 del self.words[word]
+
+
+def counted(words: Collection[str]) -> tuple[str, ...]:
+    """Return the different words of a text that are counted: 32, and 1,000 bytes, at most."""
+    own: list[str] = []
+    left = BYTES_OF_A_TEXT
+    for word in dict.fromkeys(words):
+        left -= len(word.encode())
+        if 0 < len(word) <= LONGEST_WORD and left >= 0:
+            own.append(word)
+    return tuple(own[:MOST_WORDS])
 
 
 def nearest(

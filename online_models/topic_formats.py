@@ -10,7 +10,10 @@ from online_models import formats
 MOST_WORDS = 32
 """Different words of a text that are looked at."""
 
-Word = Annotated[str, Field(min_length=1, max_length=100)]
+LONGEST_WORD = 100
+"""Characters of a word."""
+
+Word = Annotated[str, Field(min_length=1, max_length=LONGEST_WORD)]
 TopicId = Annotated[str, Field(pattern=r"^t[1-9][0-9]{0,11}$")]
 Name = Annotated[str, Field(min_length=1, max_length=400)]
 Times = Annotated[int, Field(ge=1, le=10**12)]
@@ -56,3 +59,8 @@ class TopicsCheckpoint(TypedDict):
 
 SNAPSHOT: TypeAdapter[Any] = TypeAdapter(TopicsSnapshot)
 CHECKPOINT: TypeAdapter[Any] = TypeAdapter(TopicsCheckpoint)
+
+
+def number_of(topic_id: str) -> int:
+    """Return the number of a topic: they are given one after the other."""
+    return int(topic_id[1:])

@@ -16,7 +16,7 @@ FEWEST_WORDS = 2
 class TopicScorer:
     """Assigns texts to topics; what ``TopicModel.snapshot`` returns, serving.
 
-    Some 25 µs of CPU a text of ten words with 8 topics, below 200 with 32 topics and 32 words.
+    Some 11 µs of CPU a text of ten words with 8 topics, 50 with 32 topics and 32 words.
 
     Parameters
     ----------

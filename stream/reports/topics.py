@@ -116,12 +116,12 @@ class TopicsReport:
                 [
                     f"{figures['texts_seen']:,} texts so far, in which no topic was found: words "
                     f"are named that {figures['fewest_leads']} leads wrote. Texts are read with "
-                    "LEADSTREAM_READ_TEXTS."
+                    "LEADSTREAM_READ_TEXTS=true."
                 ],
                 [],
             )
         heads = [
-            "topic", "words", "texts", "leads", "share, older half", "newer half",
+            "topic", "words", "texts", "leads", "share, from older to newer half",
             "journeys ended", "won", "95 % interval",
         ]  # fmt: skip
         rows = [
@@ -130,8 +130,7 @@ class TopicsReport:
                 of["name"],
                 f"{of['texts']:,}",
                 f"{of['leads']:,}",
-                percent(of["former_share"]),
-                percent(of["recent_share"]),
+                f"{percent(of['former_share'])} to {percent(of['recent_share'])}",
                 f"{of['journeys']:,}",
                 percent(of["ratio"]),
                 "-" if of["low"] is None else f"{percent(of['low'])} to {percent(of['high'])}",

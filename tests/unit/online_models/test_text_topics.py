@@ -6,6 +6,7 @@ from random import Random
 from time import process_time
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,6 +173,17 @@ def test_memory_is_bounded() -> None:
     assert len(state["snapshot"]["former"]) <= FORMER_NAMES
     assert len(model._words) <= 100 * MOST_WORDS
     assert len(json.dumps(state)) < 100_000
+
+
+def test_the_longest_words_fill_no_more_than_a_record_holds() -> None:
+    model = TopicModel()
+    for number in range(2_100):
+        letter = chr(0x20000 + number)
+        words = [letter * (30 + n) for n in range(32)]
+        model.learn_one(["x" * 256, "", *words, '"' * 100], f"{number:032x}")
+    stored = orjson.dumps(model.checkpoint())
+    assert len(stored) < 3_000_000
+    assert orjson.dumps(TopicModel.restore(orjson.loads(stored)).checkpoint()) == stored
 
 
 def test_assigning_takes_microseconds() -> None:
