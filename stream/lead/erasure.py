@@ -30,8 +30,9 @@ REMAINS: Mapping[str, str] = {
     topics.TRAINING_EXAMPLES.name: "scored vectors without the lead's id, those that segments are "
     "learned by with its keyed hash; attributes are in them; words of texts, with that hash",
     topics.MODEL_SNAPSHOTS.name: "weights learned of many leads; words that ten leads wrote",
-    topics.MODEL_CHECKPOINTS.name: "weights learned of many leads; the vector that segments, the "
-    "words that topics were learned by until the next checkpoint replaces it, and Kafka compacts the partition",
+    topics.MODEL_CHECKPOINTS.name: "weights learned of many leads; the vector that segments and "
+    "the words that topics were learned by until the next checkpoint replaces them, and Kafka "
+    "compacts the partition",
     topics.DEAD_LETTERS.name: "refused events, sealed",
     topics.DEAD_LETTER_REPLAYS.name: "where refused events stood that were sent again",
     topics.ERASURES.name: "this record",

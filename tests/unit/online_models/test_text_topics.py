@@ -218,6 +218,14 @@ def test_a_topic_nobody_writes_about_goes_and_its_id_is_not_given_again() -> Non
     assert int(again[1:]) > int(first[1:])
 
 
+def test_restored_it_publishes_when_it_would_have() -> None:
+    straight, restored = learned(207), TopicModel.restore(learned(207).checkpoint())
+    for number, (_, words) in enumerate(texts(6, 60)):
+        for model in (straight, restored):
+            model.learn_one(words, f"next-{number}")
+        assert published(restored) == published(straight)
+
+
 WORDS = st.lists(st.sampled_from("abcdefghij"), max_size=6)
 
 
