@@ -85,7 +85,7 @@ async def test_topics_are_found_told_and_forgotten_and_outlast_a_kill(
 ) -> None:
     settings = own_settings(
         kafka, clock="wall", partitions=2, checkpoint_interval_s=0.5, session_timeout_s=6.0,
-        read_texts=True, prior_strength=1.0, score_step=0.0,
+        read_texts=True, prior_strength=1.0, score_step=0.0, tick_interval_s=10.0,
     )  # fmt: skip
     await ensure_topics(settings)
     worker = WorkerHandle(settings, tmp_path / "worker-0.log")
