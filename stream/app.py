@@ -17,6 +17,7 @@ from schemas import topics
 from stream.agents.learn import LearnWorker, learn
 from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
+from stream.console.serving import ServedConsole
 from stream.kafka.authorization import check_rights, watch_rights
 from stream.kafka.lag import observe_lag
 from stream.kafka.lane import Worker
@@ -81,6 +82,9 @@ class WorkerProcess:
             self._make, self._flow, self._on_crash, 2 * settings.session_timeout_s
         )
         self.faust = self._faust_app()
+        # Other roles have no right to read what it shows.
+        shown = settings.console and "score" in roles
+        self._console = ServedConsole(settings, self._store, self._health) if shown else None
         self.web = WebServer(
             settings.web_host,
             settings.web_port,
@@ -89,6 +93,7 @@ class WorkerProcess:
             # Other roles have no right to read the states.
             partial(explain, settings) if "score" in roles else None,
             settings.web_token.get_secret_value(),
+            None if self._console is None else self._console.pages,
         )
 
     async def run(self, started: Callable[[str], None] = lambda _: None) -> None:
@@ -110,6 +115,8 @@ class WorkerProcess:
         url = await self.web.start()
         try:
             self._watchdog.start()
+            if self._console is not None:
+                self._console.start()
             # Before the engine starts, which may take long: it also says that the loop turns.
             commits = asyncio.create_task(self._commit_regularly())
             await self.faust.start()
@@ -134,7 +141,8 @@ class WorkerProcess:
 
     async def _stop(self) -> None:
         # A part that is broken must not keep the others from ending, nor the process from going.
-        for part in (self.faust, self._follower, self.web):
+        consoles = () if self._console is None else (self._console,)
+        for part in (self.faust, self._follower, *consoles, self.web):
             try:
                 async with asyncio.timeout(STOP_S):
                     await part.stop()
@@ -269,6 +277,10 @@ class WorkerProcess:
     def _observe(self) -> None:
         self._follower.observe()
         observe_lag(self.faust.consumer.lag(), self._settings.topic_prefix)
+
+    def _health(self) -> dict[str, Any]:
+        lag = self.faust.consumer.lag() if self.ownership.is_assigned else {}
+        return {"ready": self._is_ready(), "lag_records": sum(lag.values())}
 
     def _is_ready(self) -> bool:
         return self.ownership.is_ready and not self._watchdog.silent()

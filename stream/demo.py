@@ -6,6 +6,7 @@ import os
 import statistics
 import sys
 import time
+import webbrowser
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,15 +46,25 @@ class Demo:
         Events per second at most; 0 is as fast as the worker follows.
     quiet
         Show nothing while running.
+    opens
+        Open the console in the user's browser.
     """
 
     def __init__(
-        self, kafka: str, events: int | None, seed: int, rate: float, *, quiet: bool
+        self,
+        kafka: str,
+        events: int | None,
+        seed: int,
+        rate: float,
+        *,
+        quiet: bool,
+        opens: bool = False,
     ) -> None:
         self._kafka = kafka
         self._events = events
         self._rate = rate
         self._quiet = quiet
+        self._opens = opens
         # Simulated days lie in the past, so that the future stays refused.
         days = 70 if events is None else max(70, events // 250)
         start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -77,6 +88,8 @@ class Demo:
             settings = self._settings(broker)
             await _declare_topics(broker, settings)
             process = await self._start_worker(settings)
+            if self._opens:
+                webbrowser.open(f"{self._url}/console/")
             reader = asyncio.create_task(self._read(settings))
             try:
                 elapsed_s = await self._feed(settings, process)
@@ -98,6 +111,7 @@ class Demo:
             clock="event",
             partitions=4,
             web_port=0,
+            console=True,
             log_level="WARNING",
             tick_interval_s=1.0,
             fetch_max_wait_ms=broker.fetch_max_wait_ms,
@@ -226,7 +240,7 @@ class Demo:
             f"{self._counts['score_changes']:,} score changes · "
             f"{sum(self._triggers.values()):,} triggers · "
             f"{sum(self._refused.values()):,} dead letters",
-            caption=f"metrics at {self._url}/metrics · Ctrl-C stops with a summary",
+            caption=f"console at {self._url}/console/ · Ctrl-C stops with a summary",
         )
         for name in ("lead", "score", "tier", "p(convert)", "points", "why"):
             table.add_column(name, overflow="fold" if name == "why" else "ellipsis")

@@ -84,6 +84,8 @@ def _needs(settings: Settings, party: Party, user: str) -> Iterator[Right]:
             wiring = WIRING[role]
             yield from (topic(t, "Read") for t in (*wiring.consumes, *wiring.reads))
             yield from (topic(t, "Write") for t in wiring.writes)
+            if role == "score" and settings.console:
+                yield from _console(settings, user)
             # Any member may have to share out the topics of all roles.
             yield from (topic(t, "Describe") for r in ROLES for t in WIRING[r].consumes)
             yield Right(user, "group", settings.app_id, "literal", ("Read",))
@@ -91,6 +93,16 @@ def _needs(settings: Settings, party: Party, user: str) -> Iterator[Right]:
                 for consumed in wiring.transactional:
                     prefix = f"{settings.app_id}-{settings.topic(consumed.name)}-"
                     yield Right(user, "transactional-id", prefix, "prefixed", ("Write",))
+
+
+def _console(settings: Settings, user: str) -> Iterator[Right]:
+    shown = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.DEAD_LETTERS)
+    reported = (topics.MODEL_CHECKPOINTS, topics.TRAINING_EXAMPLES, topics.COSTS)
+    for which in (*shown, *reported):
+        yield Right(user, "topic", settings.topic(which.name), "literal", ("Read",))
+    if settings.web_token.get_secret_value():  # nobody promotes without
+        name = settings.topic(topics.MODEL_SNAPSHOTS.name)
+        yield Right(user, "topic", name, "literal", ("Write",))
 
 
 def _operator(settings: Settings, user: str) -> Iterator[Right]:

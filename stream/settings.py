@@ -359,6 +359,10 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Who asks a worker about leads has to bring it; needed beyond loopback.",
     )
+    console: bool = Field(
+        False,
+        description="Workers that score serve /console/, a page of leads, triggers and models.",
+    )
     collect_host: str = Field(
         "127.0.0.1", description="Address at which `leadstream collect` takes events."
     )

@@ -10,10 +10,11 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.addresses import is_loopback
+from stream.console.pages import PAGE_PATHS, Console
 from stream.lead.identity import LeadNotFoundError
 from stream.metrics import REGISTRY
 
-OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"})
+OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"}) | PAGE_PATHS
 """What says nothing of any lead; everything else asks for the token."""
 HEADERS = {
     "Cache-Control": "no-store",
@@ -39,6 +40,8 @@ class WebServer:
     token
         Who asks about leads has to bring it (``Authorization: Bearer``). Without one, leads are
         shown to this machine only.
+    console
+        The page for people; None where there is none.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class WebServer:
         before_metrics: Callable[[], None] = lambda: None,
         explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
         token: str | None = None,
+        console: Console | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -56,26 +60,29 @@ class WebServer:
         self._before_metrics = before_metrics
         self._explain = explain
         self._token = token
+        self._console = console
         self._asking = asyncio.Lock()
         self._runner: web.AppRunner | None = None
 
     def application(self) -> web.Application:
         """Return the routes behind their guards."""
-        # Nothing takes a body; aiohttp drops what is sent.
-        application = web.Application(middlewares=[self._with_headers, self._guarded])
+        application = web.Application(middlewares=[self._guarded])
+        application.on_response_prepare.append(_put_headers)
         application.add_routes(
             [
                 web.get("/metrics", self._metrics),
                 web.get("/health/live", self._live),
                 web.get("/health/ready", self._ready),
                 web.get("/leads/{lead_id}", self._lead),
+                *([] if self._console is None else self._console.routes()),
             ]
         )
         return application
 
     async def start(self) -> str:
         """Listen; return the base URL."""
-        runner = web.AppRunner(self.application(), access_log=None)
+        # Open pages never end by themselves.
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         self._runner = runner
         site = web.TCPSite(runner, self._host, self._port)
@@ -87,16 +94,6 @@ class WebServer:
         """Listen no longer."""
         if self._runner is not None:
             await self._runner.cleanup()
-
-    @web.middleware
-    async def _with_headers(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            response = await handler(request)
-        except web.HTTPException as answer:
-            answer.headers.update(HEADERS)
-            raise
-        response.headers.update(HEADERS)
-        return response
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -145,6 +142,11 @@ class WebServer:
         except LeadNotFoundError as error:
             return _refusal(404, str(error))
         return web.Response(body=orjson.dumps(report), content_type="application/json")
+
+
+async def _put_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _refusal(status: int, message: str) -> web.Response:

@@ -1,7 +1,6 @@
 """Commands about models: versions, who serves, going back."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
@@ -9,14 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream.kafka.clients import new_producer
 from stream.kafka.snapshots import read_snapshots
-from stream.kafka.transactions import append
-from stream.lead.learner import champion_record, serving_record
-from stream.lead.outputs import Output
-from stream.lead.signature import signed
-from stream.lead.versions import kind_of
-from stream.models import SIMULATED, SnapshotStore
+from stream.model_decisions import decided, write_records
+from stream.models import SnapshotStore
 from stream.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -87,26 +81,7 @@ def promote(
 
     Example: leadstream models promote p_convert logistic
     """
-    settings = Settings()
-    store = asyncio.run(read_store(settings))
-    if kind == SIMULATED:  # a champion learns, and the learner would take its place at once
-        version = next(iter(store.versions(name, kind)[-1:]), "VERSION")
-        raise typer.BadParameter(
-            f"{kind} was trained in simulation and does not go on learning: let it serve with "
-            f"`leadstream models rollback {name} {version}`"
-        )
-    usable = [v for v in store.versions(name, kind) if store.has(name, v)]
-    if not usable:
-        kinds = sorted({kind_of(v) for v in store.versions(name)})
-        some = f"contestants that have are: {', '.join(kinds)}" if kinds else "nor has any other"
-        raise typer.BadParameter(
-            f"model {name!r} has no version by {kind!r}, {some}; challengers publish one every "
-            f"{settings.checkpoint_interval_s:g} s (LEADSTREAM_CHALLENGERS)"
-        )
-    asyncio.run(write_records(settings, [champion_record(name, kind, "command")]))
-    typer.echo(f"{name} comes from {kind} now, at first from version {usable[-1]}")
-    if store.pinned(name) is not None:
-        typer.echo(f"but version {store.pinned(name)} is pinned: leadstream models release {name}")
+    _decide("promote", name, kind)
 
 
 @models_app.command()
@@ -120,21 +95,7 @@ def rollback(
 
     Example: leadstream models rollback p_convert bayesian_logistic-1200
     """
-    settings = Settings()
-    store = asyncio.run(read_store(settings))
-    kept = [v for v in store.versions(name) if store.has(name, v)]
-    if version is None:
-        serving = store.serving(name)
-        own = [v for v in kept if serving is not None and kind_of(v) == kind_of(serving)]
-        earlier = own[: own.index(serving)] if serving in own else kept
-        version = earlier[-1] if earlier else None
-    if version is None or version not in kept:
-        some = ", ".join(kept[-10:]) or "none"
-        raise typer.BadParameter(
-            f"model {name!r} has no version {version or 'to go back to'}; kept: {some}"
-        )
-    asyncio.run(write_records(settings, [serving_record(name, "pin", version)]))
-    typer.echo(f"{name} is pinned to version {version}")
+    _decide("rollback", name, version)
 
 
 @models_app.command()
@@ -143,15 +104,18 @@ def release(name: Name) -> None:
 
     Example: leadstream models release p_convert
     """
+    _decide("release", name, None)
+
+
+def _decide(decision: str, name: str, chosen: str | None) -> None:
     settings = Settings()
     store = asyncio.run(read_store(settings))
-    pin = serving_record(name, "pin", "")
-    records = [Output(pin.topic, pin.key, None, [])]
-    champion = store.champion(name)
-    if champion is not None:
-        records.append(champion_record(name, champion.kind, "rule"))
+    try:
+        records, said = decided(store, decision, name, chosen, settings.checkpoint_interval_s)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     asyncio.run(write_records(settings, records))
-    typer.echo(f"{name} serves its newest version again")
+    typer.echo(said)
 
 
 async def read_store(settings: Settings) -> SnapshotStore:
@@ -159,20 +123,3 @@ async def read_store(settings: Settings) -> SnapshotStore:
     store = SnapshotStore()
     await read_snapshots(settings, store)
     return store
-
-
-async def write_records(settings: Settings, records: Sequence[Output]) -> None:
-    """Sign records of models, and write them into their topics."""
-    secret = settings.snapshot_key.get_secret_value().encode()
-    producer = new_producer(settings)
-    await producer.start()
-    try:
-        await append(
-            producer,
-            [
-                (settings.topic(record.topic), 0, record.key, record.value, record.headers)
-                for record in (signed(record, secret) for record in records)
-            ],
-        )
-    finally:
-        await producer.stop()

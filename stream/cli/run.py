@@ -50,6 +50,7 @@ def demo(
         float, typer.Option(min=0, help="Events per second at most; 0 is as fast as possible.")
     ] = 300.0,
     kafka: Annotated[str, typer.Option(help="embedded, jvm, docker or HOST:PORT.")] = "embedded",
+    opens: Annotated[bool, typer.Option("--open", help="Open the console in a browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """See leads being scored live: a broker, simulated leads and a worker in one command.
@@ -57,7 +58,7 @@ def demo(
     Example: leadstream demo --events 20000 --kafka jvm
     """
     configure_logs("WARNING", "auto")
-    summary = asyncio.run(Demo(kafka, events, seed, rate, quiet=json).run())
+    summary = asyncio.run(Demo(kafka, events, seed, rate, quiet=json, opens=opens).run())
     if json:
         print(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from stream.cli.models import read_store, write_records
+from stream.cli.models import read_store
 from stream.lead.versions import kind_of
+from stream.model_decisions import write_records
 from stream.models import NEXT_ACTION, SIMULATED
 from stream.settings import Settings
 from stream.simulated_policy import (

@@ -1,0 +1,26 @@
+// Text goes into the page as text, never as markup: a lead may be called anything.
+export function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "onclick") node.addEventListener("click", value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+export const number = (value) => digits.format(value);
+export const percent = (ratio) => `${(100 * ratio).toFixed(1)} %`;
+export const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${digits.format(Math.abs(value))}`;
+const moment = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+export const when = (text) => (text ? moment.format(new Date(text)) : "–");
+export const tier = (name) => h("span", { class: `tier ${name}` }, name);
+
+const NUMBER = /^[+−-]?[\d.,]+( ?%| [A-Z]{3}| days?| h)?$|^-$|^–$/;
+export function table(caption, heads, rows) {
+  const right = heads.map((_, n) => n > 0 && rows.length > 0 && rows.every((row) => typeof row[n] === "string" && NUMBER.test(row[n].trim())));
+  return h("table", {}, h("caption", { class: "visually-hidden" }, caption),
+    h("thead", {}, h("tr", {}, ...heads.map((head, n) => h(head ? "th" : "td", { ...(head ? { scope: "col" } : {}), class: right[n] ? "number" : "" }, head)))),
+    h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell, n) => h("td", { class: right[n] ? "number" : "" }, cell))))));
+}
