@@ -93,6 +93,6 @@ $(READY): pyproject.toml
 	  echo "setting up $(VENV), which is done once and takes about a minute"; \
 	  if [ -e $@ ]; then $(PYTHON) -m venv $(VENV); else $(PYTHON) -m venv --clear $(VENV); fi && \
 	  $(BIN)/python -m pip install --quiet --upgrade pip && \
-	  $(BIN)/python -m pip install --quiet --editable '.[test,lint,fuzz,language,neural,plots,simulation,warehouse]' && \
+	  $(BIN)/python -m pip install --quiet --editable '.[test,browser,lint,fuzz,language,neural,plots,simulation,warehouse]' && \
 	  touch $@; \
 	} >&2

@@ -88,6 +88,7 @@ class Demo:
             settings = self._settings(broker)
             await _declare_topics(broker, settings)
             process = await self._start_worker(settings)
+            print(f"console at {self._url}/console/", file=sys.stderr)
             if self._opens:
                 webbrowser.open(f"{self._url}/console/")
             reader = asyncio.create_task(self._read(settings))

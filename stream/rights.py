@@ -96,7 +96,7 @@ def _needs(settings: Settings, party: Party, user: str) -> Iterator[Right]:
 
 
 def _console(settings: Settings, user: str) -> Iterator[Right]:
-    shown = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.DEAD_LETTERS)
+    shown = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.DEAD_LETTERS, topics.ERASURES)
     reported = (topics.MODEL_CHECKPOINTS, topics.TRAINING_EXAMPLES, topics.COSTS)
     for which in (*shown, *reported):
         yield Right(user, "topic", settings.topic(which.name), "literal", ("Read",))

@@ -69,6 +69,11 @@ class Audience:
         """Let a watcher go."""
         self._watchers.discard(watcher)
 
+    @property
+    def watchers(self) -> int:
+        """How many pages are open."""
+        return len(self._watchers)
+
     def tell(self, change: Change) -> None:
         """Tell all watchers of a change."""
         for watcher in self._watchers:

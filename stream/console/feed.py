@@ -14,7 +14,7 @@ from stream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-FOLLOWED = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.DEAD_LETTERS)
+FOLLOWED = (topics.LEAD_SCORES, topics.NURTURE_TRIGGERS, topics.DEAD_LETTERS, topics.ERASURES)
 READ_BACK = 20_000
 """Records of each partition that are read of the time before the start."""
 RETRY_S = 1.0
@@ -70,12 +70,12 @@ class ConsoleFeed:
                 found = await reader.getmany(timeout_ms=1_000, max_records=1_000)
                 for where, records in found.items():
                     for record in records:
-                        self._take(where.topic, record.key, record.value)
+                        self._take(where.topic, record.value)
                     self._positions[where] = records[-1].offset + 1
         finally:
             await reader.stop()
 
-    def _take(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        change = self._board.take(self._names[topic], key, value)
+    def _take(self, topic: str, value: bytes | None) -> None:
+        change = self._board.take(self._names[topic], value)
         if change is not None:
             self._audience.tell(change)

@@ -20,6 +20,7 @@ SCRIPTS = ("console.js", "charts.js", "parts.js", "source.js")
 TYPES = {
     "index.html": "text/html",
     "console.css": "text/css",
+    "icon.svg": "image/svg+xml",
     **dict.fromkeys(SCRIPTS, "text/javascript"),
 }
 PAGE_PATHS = frozenset({"/console", "/console/", *(f"/console/{name}" for name in TYPES)})

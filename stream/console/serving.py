@@ -42,7 +42,7 @@ class ServedConsole:
     ) -> None:
         self._settings = settings
         self._store = store
-        board, audience = Board(), Audience()
+        board, audience = Board(settings.house().erasure_key), Audience()
         self._feed = ConsoleFeed(settings, board, audience)
         self.pages = Console(
             board,

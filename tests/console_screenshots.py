@@ -1,0 +1,68 @@
+"""Pictures of the console, made of a demo: ``python tests/console_screenshots.py FOLDER``."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from console_browser import PHONE, WIDE, chromium
+from playwright.async_api import Browser, Page
+
+SCORE_CHANGES = 9_000
+VIEWS = ("leads", "triggers", "models", "journey", "attribution", "forecast", "dead-letters")
+
+
+async def main(folder: Path) -> None:
+    """Run a demo, wait until there is something to see, and take the pictures."""
+    command = (sys.executable, "-m", "stream", "demo", "--rate", "0", "--events", "16000", "--json")
+    demo = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    assert demo.stderr is not None
+    try:
+        while b"console at " not in (line := await demo.stderr.readline()):
+            assert line, "the demo ended"
+        url = line.decode().split("console at ")[1].strip()
+        async with chromium() as browser:
+            await _pictures(browser, url, folder)
+    finally:
+        if demo.returncode is None:
+            demo.terminate()
+        await demo.wait()
+
+
+async def _pictures(browser: Browser, url: str, folder: Path) -> None:
+    page = await browser.new_page(viewport=WIDE)
+    await page.goto(url)
+    text = "document.getElementById('health').textContent"
+    await page.wait_for_function(
+        f"Number((/([\\d,]+) score changes/.exec({text})?.[1] ?? '0').replaceAll(',', ''))"
+        f" > {SCORE_CHANGES}",
+        timeout=150_000,
+    )
+    for view in VIEWS:
+        await _shot(page, f"{url}#/{view}", folder / f"{view}.png")
+    await page.goto(f"{url}#/leads")
+    first = page.locator("tr[aria-rowindex='2'] a")
+    await first.wait_for()
+    lead = await first.get_attribute("href")
+    await _shot(page, f"{url}{lead}", folder / "lead.png")
+    dark = await browser.new_page(viewport=WIDE, color_scheme="dark")
+    await _shot(dark, f"{url}#/leads", folder / "leads-dark.png")
+    phone = await browser.new_page(viewport=PHONE)
+    await _shot(phone, f"{url}#/leads", folder / "leads-phone.png")
+
+
+async def _shot(page: Page, url: str, path: Path) -> None:
+    await page.goto(url)
+    await page.wait_for_function(
+        "![...document.querySelectorAll('main .quiet')].some((e) => e.textContent === 'Loading…')"
+    )
+    await page.locator("h1").wait_for()
+    await page.wait_for_timeout(1_500)
+    await page.screenshot(path=path)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(target))
