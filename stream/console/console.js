@@ -73,12 +73,12 @@ async function showLeads() {
   const go = (at) => {
     const to = Math.max(0, Math.min(rows.length - 1, at));
     if (!rows.length) return;
-    focused = rows[to].lead_id;
+    const wanted = rows[to].lead_id;
     const top = to * ROW_PX;
     if (top < box.scrollTop) box.scrollTop = top;
     else if (top + 2 * ROW_PX > box.scrollTop + box.clientHeight) box.scrollTop = top + 3 * ROW_PX - box.clientHeight;
     draw();
-    body.querySelector(`[data-lead="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    body.querySelector(`[data-lead="${CSS.escape(wanted)}"]`)?.focus({ preventScroll: true });
   };
   box.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
   box.addEventListener("focusin", (event) => { focused = event.target.dataset?.lead ?? focused; });
