@@ -5,7 +5,8 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from console_browser import PHONE, WIDE, Complaints, Double, chromium, served
+from console_browser import PHONE, WIDE, Complaints, chromium
+from console_double import Double, served
 from playwright.async_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]
