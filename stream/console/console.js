@@ -57,8 +57,10 @@ async function showLeads() {
       h("td", { class: "c-reason quiet", title: row.reason }, row.reason || "–"),
       h("td", { class: "c-when quiet" }, when(row.occurred_at)));
   };
+  let drawn = 0;
+  const top = () => Math.max(0, Math.floor(box.scrollTop / ROW_PX) - SPARE_ROWS);
   const draw = () => {
-    const first = Math.max(0, Math.floor(box.scrollTop / ROW_PX) - SPARE_ROWS);
+    const first = drawn = top();
     const last = Math.min(rows.length, first + Math.ceil(box.clientHeight / ROW_PX) + 2 * SPARE_ROWS);
     const held = document.activeElement?.dataset?.lead;
     body.replaceChildren(gap(first * ROW_PX), ...rows.slice(first, last).map((row, n) => line(row, first + n)), gap((rows.length - last) * ROW_PX));
@@ -74,13 +76,14 @@ async function showLeads() {
     const to = Math.max(0, Math.min(rows.length - 1, at));
     if (!rows.length) return;
     const wanted = rows[to].lead_id;
-    const top = to * ROW_PX;
-    if (top < box.scrollTop) box.scrollTop = top;
-    else if (top + 2 * ROW_PX > box.scrollTop + box.clientHeight) box.scrollTop = top + 3 * ROW_PX - box.clientHeight;
+    const px = to * ROW_PX;
+    if (px < box.scrollTop) box.scrollTop = px;
+    else if (px + 2 * ROW_PX > box.scrollTop + box.clientHeight) box.scrollTop = px + 3 * ROW_PX - box.clientHeight;
     draw();
     body.querySelector(`[data-lead="${CSS.escape(wanted)}"]`)?.focus({ preventScroll: true });
   };
-  box.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
+  // The spare rows are there already.
+  box.addEventListener("scroll", () => { if (Math.abs(top() - drawn) > SPARE_ROWS / 2) draw(); }, { passive: true });
   box.addEventListener("focusin", (event) => { focused = event.target.dataset?.lead ?? focused; });
   const page = () => Math.max(1, Math.floor(box.clientHeight / ROW_PX) - 2);
   const keys = { ArrowDown: (at) => at + 1, ArrowUp: (at) => at - 1, PageDown: (at) => at + page(), PageUp: (at) => at - page(), Home: () => 0, End: () => rows.length - 1 };
