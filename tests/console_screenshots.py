@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -9,14 +10,14 @@ from pathlib import Path
 from console_browser import PHONE, WIDE, chromium
 from playwright.async_api import Browser, Page
 
-SCORE_CHANGES = 9_000
-READY_S = 150.0
+SCORE_CHANGES = 5_000
+READY_S = 75.0
 VIEWS = ("leads", "triggers", "models", "journey", "attribution", "forecast", "dead-letters")
 
 
 async def main(folder: Path) -> None:
     """Run a demo, wait until there is something to see, and take the pictures."""
-    command = (sys.executable, "-m", "stream", "demo", "--rate", "0", "--events", "16000", "--json")
+    command = (sys.executable, "-m", "stream", "demo", "--rate", "400", "--json")
     demo = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
@@ -29,7 +30,7 @@ async def main(folder: Path) -> None:
             await _pictures(browser, url, folder)
     finally:
         if demo.returncode is None:
-            demo.terminate()
+            demo.send_signal(signal.SIGINT)
         await demo.wait()
 
 

@@ -195,14 +195,14 @@ async function showModels() {
   const one = (series) => series.find((s) => Object.keys(s.labels).length === 0)?.value;
   const card = (m) => {
     const q = m.quality;
-    const rivals = q.contestant_log_loss.map((s) => [s.labels.kind, s.value.toFixed(3), s.labels.kind === m.champion ? "champion" : "",
+    const rivals = q.contestant_log_loss.map((s) => [s.labels.kind, s.value?.toFixed(3) ?? "–", s.labels.kind === m.champion ? "champion" : "",
       mayDecide && s.labels.kind !== m.champion ? h("button", { onclick: () => decide(m.model, "promote", s.labels.kind) }, "Promote") : ""]);
     const drift = q.drift_alerts.filter((s) => s.value > 0).map((s) => `${s.labels.what} ${number(s.value)}`).join(", ");
-    const figure = (value, digits) => value === undefined ? "not measured here" : value.toFixed(digits);
+    const figure = (value, digits) => value === undefined || value === null ? "not measured here" : value.toFixed(digits);
     return h("section", { class: "card", "aria-label": m.model }, h("h2", {}, m.model), h("dl", {}, ...[
       ["Serves", m.pinned ? `${m.serving}, pinned` : m.serving ?? "none yet"], ["AUC", figure(one(q.auc), 3)], ["Log loss", figure(one(q.log_loss), 3)],
       ["Calibration error", figure(one(q.calibration_error), 3)], ["Drift alerts", drift || "none"],
-      ["Champion", m.champion ? `${m.champion}, by ${m.decided_by === "rule" ? "the rule" : "a command"}` : m.kinds.join(", ")],
+      ["Champion", m.champion ? `${m.champion}, by ${m.decided_by === "rule" ? "the rule" : "a command"}` : m.serving?.replace(/-\d+$/, "") ?? "none yet"],
     ].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     rivals.length ? table("Champion and challengers", ["Contestant", "Log loss", "", ""], rivals) : null,
     h("div", { class: "bar" }, mayDecide ? h("button", { onclick: () => decide(m.model, "rollback", null) }, "Roll back") : null,

@@ -19,7 +19,7 @@ export const tier = (name) => h("span", { class: `tier ${name}` }, name);
 
 const NUMBER = /^[+−-]?[\d.,]+( ?%| [A-Z]{3}| days?| h)?$|^-$|^–$/;
 export function table(caption, heads, rows) {
-  const right = heads.map((_, n) => n > 0 && rows.length > 0 && rows.every((row) => typeof row[n] === "string" && NUMBER.test(row[n].trim())));
+  const right = heads.map((_, n) => n > 0 && rows.some((row) => /\d/.test(row[n])) && rows.every((row) => typeof row[n] === "string" && NUMBER.test(row[n].trim())));
   return h("table", {}, h("caption", { class: "visually-hidden" }, caption),
     h("thead", {}, h("tr", {}, ...heads.map((head, n) => h(head ? "th" : "td", { ...(head ? { scope: "col" } : {}), class: right[n] ? "number" : "" }, head)))),
     h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell, n) => h("td", { class: right[n] ? "number" : "" }, cell))))));
