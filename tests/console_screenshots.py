@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from console_browser import PHONE, WIDE, chromium
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 SCORE_CHANGES = 5_000
 READY_S = 75.0
@@ -56,8 +56,10 @@ async def _pictures(browser: Browser, url: str, folder: Path) -> None:
 
 async def _shot(page: Page, url: str, path: Path) -> None:
     await page.goto(url)
+    await page.wait_for_timeout(500)
+    await expect(page.get_by_text("Loading…")).to_have_count(0, timeout=30_000)
     await page.locator("h1").wait_for()
-    await page.wait_for_timeout(1_500)
+    await page.wait_for_timeout(500)
     await page.screenshot(path=path)
 
 

@@ -50,11 +50,11 @@ async def test_what_happens_is_seen_within_a_second(
         url = await asyncio.to_thread(worker.wait_until_up)
         async with chromium() as browser:
             page = await browser.new_page(viewport=WIDE)
-            complaints = Complaints().listen(page)
             await page.goto(f"{url}/console/")
             await page.get_by_label("Token").fill(TOKEN)
             await page.keyboard.press("Enter")
             await expect(page.locator("#health")).to_contain_text("live", timeout=60_000)
+            complaints = Complaints().listen(page)  # not earlier: it was asked for the token
             name = "<script>window.ran = 1</script>"
             demo = {"type": "form_fill", "form_id": "f", "form_kind": "demo_request"}
             await push(settings, topics.FORM_FILLS, {**demo, "lead_id": "first"})  # warms up
