@@ -32,7 +32,7 @@ function lying(labels, values, unit, low, high) {
     if (low && high) svg.append(s("line", { x1: x(low[n]), x2: x(high[n]), y1: y + 12, y2: y + 12, class: "band" }));
     svg.append(s("text", { x: end, y: y + 16, "text-anchor": "end" }, signs && Math.abs(values[n]) < 10 ? `${values[n] < 0 ? "−" : "+"}${Math.abs(values[n]).toFixed(2)}` : said(values[n])));
   });
-  svg.append(s("text", { x: from, y: row * labels.length + 14, class: "faint" }, unit));
+  svg.append(s("text", { x: 0, y: row * labels.length + 14, class: "faint" }, short(unit, 64)));
   return svg;
 }
 
