@@ -3,18 +3,17 @@
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.addresses import is_loopback
-from stream.console.pages import PAGE_PATHS, Console
 from stream.lead.identity import LeadNotFoundError
 from stream.metrics import REGISTRY
 
-OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"}) | PAGE_PATHS
+OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"})
 """What says nothing of any lead; everything else asks for the token."""
 HEADERS = {
     "Cache-Control": "no-store",
@@ -24,6 +23,17 @@ HEADERS = {
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Pages(Protocol):
+    """Further routes, behind the same guard."""
+
+    open_paths: frozenset[str]
+    """What of them says nothing of any lead."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return them."""
+        ...
 
 
 class WebServer:
@@ -52,7 +62,7 @@ class WebServer:
         before_metrics: Callable[[], None] = lambda: None,
         explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
         token: str | None = None,
-        console: Console | None = None,
+        console: Pages | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -61,6 +71,7 @@ class WebServer:
         self._explain = explain
         self._token = token
         self._console = console
+        self._open_paths = OPEN_PATHS | (frozenset() if console is None else console.open_paths)
         self._asking = asyncio.Lock()
         self._runner: web.AppRunner | None = None
 
@@ -97,7 +108,7 @@ class WebServer:
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in OPEN_PATHS:
+        if request.path in self._open_paths:
             return await handler(request)
         if not self._token:
             if is_loopback(self._host):

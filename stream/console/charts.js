@@ -10,7 +10,11 @@ function s(tag, attributes, text) {
 
 const LINE_FROM = 14;
 const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
-const said = (value) => (Math.abs(value) < 10 && !Number.isInteger(value) ? value.toFixed(2) : number(value));
+// All values of a chart with as many decimals.
+const saying = (values) => {
+  const most = Math.max(...values.map(Math.abs)), digits = values.every(Number.isInteger) ? 0 : most < 10 ? 2 : 1;
+  return (value) => (digits || most < 1000 ? value.toFixed(digits) : number(value));
+};
 
 // Bars lie, so that their names can be read; many points are a line.
 export function bars({ title, labels, values, unit, low, high }) {
@@ -22,7 +26,7 @@ function lying(labels, values, unit, low, high) {
   const row = 25, from = 176, to = 350, end = 400;
   const least = Math.min(0, ...values, ...(low ?? [])), most = Math.max(0, ...values, ...(high ?? []));
   const x = (value) => from + ((value - least) / (most - least || 1)) * (to - from);
-  const signs = least < 0;
+  const signs = least < 0, said = saying(values);
   const svg = s("svg", { viewBox: `0 0 ${end} ${row * labels.length + 20}`, role: "img", "aria-label": `${unit}: ${labels.map((l, n) => `${l} ${said(values[n])}`).join(", ")}` });
   labels.forEach((label, n) => {
     const y = n * row, a = x(Math.min(0, values[n])), b = x(Math.max(0, values[n]));
@@ -30,13 +34,14 @@ function lying(labels, values, unit, low, high) {
     name.append(s("title", {}, label));
     svg.append(name, s("rect", { x: a, y: y + 5, width: Math.max(1, b - a), height: 14, rx: 2, class: values[n] < 0 ? "less" : "fill" }));
     if (low && high) svg.append(s("line", { x1: x(low[n]), x2: x(high[n]), y1: y + 12, y2: y + 12, class: "band" }));
-    svg.append(s("text", { x: end, y: y + 16, "text-anchor": "end" }, signs && Math.abs(values[n]) < 10 ? `${values[n] < 0 ? "−" : "+"}${Math.abs(values[n]).toFixed(2)}` : said(values[n])));
+    svg.append(s("text", { x: end, y: y + 16, "text-anchor": "end" }, signs ? `${values[n] < 0 ? "−" : "+"}${said(Math.abs(values[n]))}` : said(values[n])));
   });
   svg.append(s("text", { x: 0, y: row * labels.length + 14, class: "faint" }, short(unit, 64)));
   return svg;
 }
 
 function line(labels, values, unit) {
+  const said = saying(values);
   const svg = s("svg", { viewBox: "0 0 400 170", role: "img", "aria-label": `${unit}, ${labels[0]} to ${labels.at(-1)}: from ${said(values[0])} to ${said(values.at(-1))}` });
   const most = Math.max(...values, 1e-9);
   const points = values.map((v, n) => `${(n / (values.length - 1)) * 400},${130 - (v / most) * 105}`).join(" ");

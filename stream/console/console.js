@@ -43,7 +43,7 @@ async function showLeads() {
     grid.setAttribute("aria-rowcount", String(rows.length + 1));
   };
   const gap = (px) => {
-    const cell = h("td", { colspan: "6" });
+    const cell = h("td");
     cell.style.height = `${px}px`;
     return h("tr", { class: "gap", "aria-hidden": "true" }, cell);
   };
@@ -135,7 +135,7 @@ async function showLead(id) {
       h("div", { class: "card facts" }, h("div", { class: "big" }, lead.score.toFixed(0)), tier(lead.tier),
         last && last.previous_score !== null ? h("span", { class: last.score >= last.previous_score ? "up" : "down" }, `${signed(last.score - last.previous_score)} with the last change`) : null,
         h("div", { class: "spark" }, recent.changes.length > 1 ? curve(recent.changes.map((c) => c.score), "Score over its latest changes") : null)),
-      h("div", { class: "grid" },
+      h("div", { class: "wall" },
         h("section", { class: "card" }, h("h2", {}, "Why this score"), bars({ title: "", labels: named.map((r) => r.text || r.feature), values: named.map((r) => r.contribution), unit: "log-odds against the average lead" })),
         h("section", { class: "card" }, h("h2", {}, "Why it moved"), last && last.moved_by.length
           ? bars({ title: "", labels: last.moved_by.map((m) => m.text), values: last.moved_by.map((m) => m.change), unit: "log-odds with the last change" })
@@ -218,7 +218,7 @@ async function showModels() {
 async function showReport(name, title, text) {
   const report = await api(`reports/${name}`);
   const nothing = !report.tables.length && !report.plots.length;
-  main.replaceChildren(...header(title, text), h("div", { class: "card" }, ...report.sentences.map((s) => h("p", {}, s)), nothing && !report.sentences.length ? h("p", { class: "quiet" }, "Nothing to tell yet.") : null),
+  main.replaceChildren(...header(title, text), report.sentences.length ? h("div", { class: "card" }, ...report.sentences.map((s) => h("p", {}, s))) : "", nothing && !report.sentences.length ? empty("Nothing to tell yet.") : "",
     h("div", { class: "grid" }, ...report.plots.map((plot) => h("section", { class: "card" }, bars(plot)))),
     ...report.tables.map((t) => h("section", { class: "card" }, t.title ? h("h2", {}, t.title) : null, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t.title || title }, table(t.title || title, t.heads, t.rows)))));
   return { update() {}, refresh: () => showReport(name, title, text) };
@@ -270,7 +270,7 @@ function started() {
     changes(changes) { for (const change of changes) view.update(change); },
     health(state) {
       document.getElementById("dot").className = `dot ${state.ready ? "good" : ""}`;
-      document.getElementById("health").textContent = `${state.ready ? "live" : "starting"} · ${number(state.lag_records)} waiting · ${number(state.score_changes)} score changes`;
+      document.getElementById("health").textContent = `${state.ready ? "live" : "starting"} · ${number(state.lag_records)} events waiting · ${number(state.score_changes)} score changes`;
     },
     lost(error) {
       document.getElementById("dot").className = "dot bad";

@@ -56,6 +56,8 @@ class Console:
         Whether a token guards this server; without one nobody promotes over HTTP.
     """
 
+    open_paths = PAGE_PATHS
+
     def __init__(
         self,
         board: Board,

@@ -12,9 +12,11 @@ export function h(tag, attributes = {}, ...children) {
 const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 export const number = (value) => digits.format(value);
 export const percent = (ratio) => `${(100 * ratio).toFixed(1)} %`;
-export const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${digits.format(Math.abs(value))}`;
+const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+export const signed = (value) => (value ? `${value > 0 ? "+" : "−"}${tenths.format(Math.abs(value))}` : "0");
 const moment = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
-export const when = (text) => (text ? moment.format(new Date(text)) : "–");
+// A time is not broken over lines.
+export const when = (text) => (text ? moment.format(new Date(text)).replaceAll(" ", "\u00a0") : "–");
 export const tier = (name) => h("span", { class: `tier ${name}` }, name);
 
 const NUMBER = /^[+−-]?[\d.,]+( ?%| [A-Z]{3}| days?| h)?$|^-$|^–$/;

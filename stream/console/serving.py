@@ -1,7 +1,7 @@
 """The console of a worker: its parts put together."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from stream import metrics
@@ -13,6 +13,7 @@ from stream.console.rows import models_view
 from stream.model_decisions import decided, write_records
 from stream.models import SnapshotStore
 from stream.report_sources import report_from_kafka
+from stream.reports.report import Report
 from stream.settings import Settings
 
 MEASURED = {
@@ -48,7 +49,7 @@ class ServedConsole:
             board,
             audience,
             lambda: models_view(store, measured()),
-            partial(report_from_kafka, settings),
+            self._report,
             self._decide,
             health,
             may_decide=bool(settings.web_token.get_secret_value()),
@@ -61,6 +62,10 @@ class ServedConsole:
     async def stop(self) -> None:
         """Follow them no longer."""
         await self._feed.stop()
+
+    async def _report(self, name: str) -> Report:
+        # On a loop of its own: reading takes seconds in which events would wait here.
+        return await asyncio.to_thread(asyncio.run, report_from_kafka(self._settings, name))
 
     async def _decide(self, decision: str, model: str, chosen: str | None) -> str:
         interval_s = self._settings.checkpoint_interval_s
