@@ -27,6 +27,8 @@ LEFT_OUT = {
 }
 """Why a deal is not learned -> as people are told."""
 Errors = Annotated[list[formats.NotNegative], Field(min_length=3, max_length=3)]
+FORECASTERS = ("deal_value", "mean")
+"""Whose errors are told: the model's, and those of the mean of the deals before."""
 _KEPT_SHARE = 2.0 ** (-1.0 / MEMORY_DEALS)
 
 
@@ -117,11 +119,10 @@ class DealValueReport:
         """From how many deals it has learned."""
         return self._model.deals
 
-    @property
-    def error_ratio(self) -> float | None:
-        """The error of foretold values over that of the deals' mean; None before the first."""
-        foretold, mean, _ = self._errors
-        return foretold / mean if mean > 0.0 else None
+    def errors_minor(self) -> dict[str, float]:
+        """Return the mean absolute error of each forecaster; none before the first deal."""
+        *off, deals = self._errors
+        return {by: of / deals for by, of in zip(FORECASTERS, off, strict=True)} if deals else {}
 
     def snapshot(self) -> dict[str, Any] | None:
         """Return what serving needs; None while fewer than 20 deals are known."""
@@ -130,7 +131,7 @@ class DealValueReport:
     def figures(self, today: int) -> dict[str, Any]:  # noqa: ARG002
         """Return how many deals were learned, how well they were foretold, and by what."""
         served = self._model.served()
-        foretold, mean, deals = self._errors
+        errors = {by: round(minor) for by, minor in self.errors_minor().items()}
         return {
             "currency": self._currency,
             "deals": self.deals,
@@ -138,9 +139,7 @@ class DealValueReport:
             "left_out": dict(self._left_out),
             "mean_minor": None if served is None else round(served.mean_minor),
             "trust_ratio": None if served is None else served.trust,
-            "error_minor": round(foretold / deals) if deals else None,
-            "mean_error_minor": round(mean / deals) if deals else None,
-            "error_ratio": self.error_ratio,
+            "errors_minor": errors,
             "features": [] if served is None else _strongest(served),
         }
 
@@ -159,11 +158,11 @@ class DealValueReport:
                 f"{deals}, {money(figures['mean_minor'], currency)} in the mean. What features say "
                 f"is believed to {percent(figures['trust_ratio'])}, the mean for the rest."
             )
-        if figures["error_ratio"] is not None:
+        if errors := figures["errors_minor"]:
             said.append(
                 f"What was foretold of a deal before it was learned is off by "
-                f"{money(figures['error_minor'], currency)} in the mean; the mean of the deals "
-                f"before, by {money(figures['mean_error_minor'], currency)}."
+                f"{money(errors['deal_value'], currency)} in the mean; the mean of the deals "
+                f"before, by {money(errors['mean'], currency)}."
             )
         left_out = [f"{n:,} {LEFT_OUT[why]}" for why, n in figures["left_out"].items() if n]
         if left_out:
