@@ -25,6 +25,7 @@ class PrometheusHandle:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._started_s = time.time()
 
     def get(self, path: str, **parameters: str) -> Any:
         """Return the data of an answer; a refusal fails with what Prometheus says of it."""
@@ -35,10 +36,14 @@ class PrometheusHandle:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from None
 
-    def query(self, expression: str) -> list[Any]:
-        """Return what an expression gives now."""
-        found: list[Any] = self.get("/api/v1/query", query=expression)["result"]
-        return found
+    def has_answered(self, expression: str) -> bool:
+        """Tell whether an expression gave anything at any second since the start.
+
+        A share of what happens is only there while something happens.
+        """
+        start, end = f"{self._started_s:.3f}", f"{time.time():.3f}"
+        told = self.get("/api/v1/query_range", query=expression, start=start, end=end, step="1")
+        return bool(told["result"])
 
 
 @contextmanager
