@@ -68,7 +68,9 @@ class JourneyEnded(Milestone):
     ``first_segment`` the first that it came into before it was won, ``topics`` what it wrote about.
     ``entered_at`` and ``source`` are those of its entry. ``is_first_win`` says whether the lead
     became a customer by it; null where that was not looked at. ``is_holdout`` is null where no
-    lead is held out.
+    lead is held out. ``vectors`` are what the lead was scored with before, where a deal was won
+    that is worth something: what deals will be worth is learned by them. Whose they are is not
+    said; attributes of the profile are in them all the same.
     """
 
     type: Literal["journey_ended"] = "journey_ended"
@@ -84,6 +86,7 @@ class JourneyEnded(Milestone):
     value_minor: Minor | None = None
     currency: Currency | None = None
     touches: tuple[Touch, ...] = ()
+    vectors: Annotated[tuple[dict[str, FeatureValue], ...], Field(max_length=8)] = ()
 
 
 class PurchasesChanged(Milestone):

@@ -250,6 +250,18 @@ TOPIC_TEXTS = Gauge(
     ("topic",),
     registry=REGISTRY,
 )
+DEALS_LEARNED = Gauge(
+    "leadstream_deals_learned",
+    "Won deals that values of deals were learned from; foretold from 20 on.",
+    registry=REGISTRY,
+)
+DEAL_VALUE_ERROR = Gauge(
+    "leadstream_deal_value_error_minor",
+    "Mean absolute error of the newest deals' values in minor units, each before it was learned: "
+    "by deal_value as foretold of the lead, by mean as the deals before were worth in the mean.",
+    ("by",),
+    registry=REGISTRY,
+)
 FORECAST_NEXT_DAY = Gauge(
     "leadstream_forecast_next_day",
     "New leads, deals and revenue (minor units) that the next day is to bring; bound is mean, "

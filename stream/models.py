@@ -13,6 +13,7 @@ from online_models.formats import ModelFormatError
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
 from online_models.segment_scorer import SegmentScorer
+from online_models.served_deal_value import ServedDealValue
 from online_models.served_lifetime_value import PredictsLifetimeValue, ServedLifetimeValue
 from online_models.served_uplift import ServedSLearner
 from online_models.topic_scorer import TopicScorer
@@ -27,10 +28,12 @@ from stream.lead.policy_learner import acting_of
 from stream.lead.topics_in_use import MODEL as TOPICS
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.versions import VERSION, kind_of, offset_of
+from stream.lead.worth import DEAL_MODEL as DEAL_VALUE
 from stream.lead.worth import MODEL as LIFETIME_VALUE
 
 __all__ = [
     "ACTING_KIND",
+    "DEAL_VALUE",
     "LIFETIME_VALUE",
     "NEXT_ACTION",
     "P_CONVERT",
@@ -114,6 +117,11 @@ class SnapshotStore:
     def lifetime_value(self, version: str) -> PredictsLifetimeValue | None:
         """Return a version of what predicts lifetime value, or None as ``scorer`` does."""
         value: PredictsLifetimeValue | None = self._find(LIFETIME_VALUE, version)
+        return value
+
+    def deal_value(self, version: str) -> ServedDealValue | None:
+        """Return a version of what predicts a lead's deal, or None as ``scorer`` does."""
+        value: ServedDealValue | None = self._find(DEAL_VALUE, version)
         return value
 
     def segments(self, version: str) -> SegmentScorer | None:
@@ -219,9 +227,18 @@ class SnapshotStore:
         )
 
 
-def _build(
-    model: str, version: str, value: bytes
-) -> Scorer | Acting | PredictsUplift | PredictsLifetimeValue | SegmentScorer | TopicScorer | None:
+Built = (
+    Scorer
+    | Acting
+    | PredictsUplift
+    | PredictsLifetimeValue
+    | ServedDealValue
+    | SegmentScorer
+    | TopicScorer
+)
+
+
+def _build(model: str, version: str, value: bytes) -> Built | None:
     key = f"{model}/{version}"
     try:
         document = ModelSnapshot.model_validate_json(value)
@@ -238,6 +255,8 @@ def _build(
             return ServedSLearner.restore(document.state)
         if model == LIFETIME_VALUE:
             return ServedLifetimeValue.restore(document.state)
+        if model == DEAL_VALUE:
+            return ServedDealValue.restore(document.state)
         if model == SEGMENTS:
             return SegmentScorer.restore(document.state)
         if model == TOPICS:

@@ -1,9 +1,10 @@
-"""What reports tell Prometheus: what is to come, what has stopped coming, what texts are about."""
+"""What reports tell Prometheus: what is to come or has stopped, topics of texts, deals' errors."""
 
 from collections.abc import Iterable
 
 from stream import metrics
 from stream.gauges import remove
+from stream.reports.deal_value import FORECASTERS, DealValueReport
 from stream.reports.forecast import SERIES, ForecastReport
 from stream.reports.learner import ReportLearner
 from stream.reports.topics import TopicsReport
@@ -24,6 +25,10 @@ class ReportGauges:
             report = learner.report
             if isinstance(report, TopicsReport):
                 self._publish_topics(report)
+            if isinstance(report, DealValueReport):
+                metrics.DEALS_LEARNED.set(report.deals)
+                for by, error_minor in report.errors_minor().items():
+                    metrics.DEAL_VALUE_ERROR.labels(by).set(error_minor)
             if not isinstance(report, ForecastReport):
                 continue
             for name, stands in report.standing.items():
@@ -51,5 +56,8 @@ class ReportGauges:
                 remove(metrics.FORECAST_NEXT_DAY, name, bound)
         for topic in self._topics:
             remove(metrics.TOPIC_TEXTS, topic)
+        metrics.DEALS_LEARNED.set(0)
+        for by in FORECASTERS:
+            remove(metrics.DEAL_VALUE_ERROR, by)
         self._watched.clear()
         self._topics.clear()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from online_models.served_deal_value import ServedDealValue
 from online_models.served_lifetime_value import PredictsLifetimeValue
 from schemas import topics
 from stream.kafka.clients import partition_of, partitions_of, read_latest
@@ -19,7 +20,14 @@ from stream.lead.scoring import reasons_of
 from stream.lead.state import LeadState
 from stream.lead.stored_form import decode_document, decode_state
 from stream.lead.topics_in_use import TopicsInUse, in_use
-from stream.models import LIFETIME_VALUE, P_CONVERT, SEGMENTS, TOPICS, SnapshotStore
+from stream.models import (
+    DEAL_VALUE,
+    LIFETIME_VALUE,
+    P_CONVERT,
+    SEGMENTS,
+    TOPICS,
+    SnapshotStore,
+)
 from stream.settings import Settings
 
 
@@ -67,9 +75,9 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
     await read_snapshots(settings, store)
     house = settings.house()
     scorer = store.scorer(P_CONVERT, state.model_version) if state.model_version else None
-    scored, points, _ = score_state(state, state.last_at_s, scorer, house)
+    scored, points, x = score_state(state, state.last_at_s, scorer, house)
     kept = state.milestones
-    topics = _topics(store)
+    topics, deal_model = _topics(store), _deal_value(store)
     return {
         "lead_id": state.lead_id,
         "asked_for": lead_id,
@@ -85,8 +93,9 @@ async def explain(settings: Settings, lead_id: str) -> dict[str, Any]:
         },
         "reasons": reasons_of(scored, {} if topics is None else topics.facts),
         "expected_value": worth.expected(
-            state, scored.p_convert, now_s, house, _lifetime_value(store)
+            state, scored.p_convert, now_s, house, _lifetime_value(store), x, deal_model
         ),
+        "deal_value": worth.deal_told(state, x, house, deal_model),
         "model": P_CONVERT,
         "model_version": scored.version,
         "model_weight": scored.model_weight,
@@ -168,3 +177,8 @@ def _topics(store: SnapshotStore) -> TopicsInUse | None:
 def _lifetime_value(store: SnapshotStore) -> PredictsLifetimeValue | None:
     version = store.serving(LIFETIME_VALUE)
     return None if version is None else store.lifetime_value(version)
+
+
+def _deal_value(store: SnapshotStore) -> ServedDealValue | None:
+    version = store.serving(DEAL_VALUE)
+    return None if version is None else store.deal_value(version)

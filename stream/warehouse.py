@@ -17,7 +17,7 @@ from schemas.base import Message
 from schemas.costs import Cost
 from schemas.dead_letters import DeadLetter
 from schemas.feedback import ActionResult
-from schemas.milestones import MILESTONES, SegmentSeen, TextSeen
+from schemas.milestones import MILESTONES, SegmentSeen
 from schemas.scores import ScoreChanged, SegmentChanged
 from schemas.triggers import NurtureTriggered
 from stream.kafka.clients import new_reader, partitions_of, read_batches
@@ -58,6 +58,10 @@ class Table(NamedTuple):
         return schema
 
 
+_OF_ONE_LEAD = frozenset({"words", "vectors"})
+"""What a lead wrote, and what it looked like: models alone learn of that."""
+
+
 def _kind(model: type[Message]) -> str:
     return str(get_args(model.model_fields["type"].annotation)[0])
 
@@ -77,14 +81,13 @@ TABLES = (
     Table(
         "nurture_feedback", topics.NURTURE_FEEDBACK, ActionResult, frozenset({"type", "context"})
     ),
-    # What leads looked like is no row of columns; segment_changes has what it led to. What they
-    # wrote is theirs.
+    # Of what leads looked like, segment_changes has what it led to.
     *(
         Table(
             _kind(model),
             topics.TRAINING_EXAMPLES,
             model,
-            frozenset({"type", "words"} if model is TextSeen else {"type"}),
+            frozenset({"type", *(_OF_ONE_LEAD & model.model_fields.keys())}),
         )
         for model in MILESTONES
         if model is not SegmentSeen

@@ -21,6 +21,7 @@ WHERE_THERE_IS_MORE_TO_TELL = {
     "leadstream_mean_reward",
     "leadstream_policy_advantage_reward",
     "leadstream_transitions_learned",
+    "leadstream_deal_value_error_minor",
     "leadstream_drift_alerts",
     "leadstream_promotions",
     "leadstream_qini_ratio",

@@ -25,6 +25,7 @@ from stream.lead.records import Batch
 from stream.lead.segment_changes import KINDS as SEGMENT_KINDS
 from stream.lead.topics_in_use import MODEL as TOPICS
 from stream.lead.transitions import TASK as NEXT_ACTION
+from stream.lead.worth import DEAL_MODEL as DEAL_VALUE
 from stream.lead.worth import MODEL as LIFETIME_VALUE
 from stream.models import SnapshotStore
 from stream.settings import Settings
@@ -78,7 +79,7 @@ class ScoreWorker:
             *tasks_of(house),
             *([NEXT_ACTION] if house.logs_decisions else []),
             *([UPLIFT] if house.holdout_share > 0.0 else []),
-            *([LIFETIME_VALUE, SEGMENTS, TOPICS] if house.logs_milestones else []),
+            *([DEAL_VALUE, LIFETIME_VALUE, SEGMENTS, TOPICS] if house.logs_milestones else []),
         )
         self._store = store
         self._producer = producer

@@ -17,12 +17,12 @@ from schemas import documents
 from stream.cli.evaluation_tables import print_report
 from stream.cli.progress import shown_lines
 from stream.cli.texts_table import texts_table
+from stream.cli.worth_lines import worth_lines
 from stream.evaluate import Evaluation
 from stream.event_files import topic_of
 from stream.lead.identity import LeadNotFoundError
 from stream.model_cards import Subject, write_cards
 from stream.plots import PlotsMissingError, check_plots, write_plots
-from stream.reports.report import money
 from stream.settings import Settings
 from stream.stored_states import explain as explain_lead
 
@@ -149,14 +149,8 @@ def explain(
         f"learned share {100 * report['model_weight']:.0f} %, the rest from rule points",
         highlight=False,
     )
-    worth = report["expected_value"]
-    if worth is not None and worth["value_minor"] is not None:
-        stays = worth.get("alive_probability")
-        console.print(
-            f"worth about {money(worth['value_minor'], worth['currency'])} within a year"
-            + (f", still a customer with {100 * stays:.0f} %" if stays is not None else ""),
-            highlight=False,
-        )
+    for line in worth_lines(report):
+        console.print(line, highlight=False)
     if report["source"] is not None:
         path = " > ".join(touch["channel"] for touch in report["touchpoints"])
         way = f"; touched since by {path}" if path else ""

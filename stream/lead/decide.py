@@ -6,6 +6,7 @@ from typing import Any
 
 from online_models.protocols import Scorer
 from stream.lead import (
+    deal_vectors,
     discount,
     labels,
     lead_timers,
@@ -107,6 +108,7 @@ def decide_event(
     if TEXT_READING in event:
         event, told = lead_topics.look(state, event, at_s, nurture.topics, house)
         decision.outputs += told
+    vectors = deal_vectors.of_deal(state, event, at_s) if kind == "outcome" else ()
     if kind in teaching.TEACHING and not (kind == "outcome" and had_won):
         decision.outputs += teaching.taught_by(state, event, at_s, house)
     elif kind == "sales_feedback" and house.feedback_weight and state.outcome is None:
@@ -127,7 +129,7 @@ def decide_event(
     )  # fmt: skip
     if house.logs_milestones:
         before = (sessions, stage_before, stage_since_s, tier_before)
-        decision.outputs += milestones.passed(state, event, at_s, before, house)
+        decision.outputs += milestones.passed(state, event, at_s, before, house, vectors)
     return decision
 
 

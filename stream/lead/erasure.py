@@ -27,8 +27,9 @@ REMAINS: Mapping[str, str] = {
     "bring the lead back; the state itself until Kafka compacts the partition",
     topics.LEAD_SCORES.name: "scores and changes of segment sent",
     topics.NURTURE_TRIGGERS.name: "triggers sent",
-    topics.TRAINING_EXAMPLES.name: "scored vectors without the lead's id, those that segments are "
-    "learned by with its keyed hash; attributes are in them; words of texts, with that hash",
+    topics.TRAINING_EXAMPLES.name: "scored vectors without the lead's id, those of a won deal "
+    "beside its value and touchpoints, those that segments are learned by with its keyed hash; "
+    "attributes are in them; words of texts, with that hash",
     topics.MODEL_SNAPSHOTS.name: "weights learned of many leads; words that ten leads wrote",
     topics.MODEL_CHECKPOINTS.name: "weights learned of many leads; the vector that segments and "
     "the words that topics were learned by until the next checkpoint replaces them, and Kafka "

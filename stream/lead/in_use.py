@@ -17,6 +17,7 @@ from stream.lead.topics_in_use import in_use
 from stream.lead.transitions import TASK as NEXT_ACTION
 from stream.lead.triggers import Chooser, Nurture
 from stream.lead.versions import kind_of
+from stream.lead.worth import DEAL_MODEL as DEAL_VALUE
 from stream.lead.worth import MODEL as LIFETIME_VALUE
 
 
@@ -59,6 +60,10 @@ class InUse:
         if of_value is not None and self.house.logs_milestones:
             value = self._models.lifetime_value(of_value)
             self.nurture = self.nurture._replace(lifetime_value=value)
+        of_deals = self._progress.versions.get(DEAL_VALUE)
+        if of_deals is not None and self.house.logs_milestones:
+            deal_value = self._models.deal_value(of_deals)
+            self.nurture = self.nurture._replace(deal_value=deal_value)
         of_segments = self._progress.versions.get(SEGMENTS)
         if of_segments is not None and self.house.logs_milestones:
             scorer = self._models.segments(of_segments)

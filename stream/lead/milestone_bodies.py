@@ -1,6 +1,6 @@
 """What each milestone says, as it crosses the topic."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from online_models.purchase_history import PurchaseHistory
 from schemas import topics
 from schemas.topics import DAY_S
 from stream.lead import kept_texts
+from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.labels import WON
 from stream.lead.milestone_state import MilestoneState
@@ -110,6 +111,7 @@ def ended(
     tier: str | None,
     house: House,
     event: Mapping[str, Any] = NO_EVENT,
+    vectors: Sequence[Features] = (),
 ) -> Iterator[Body]:
     """Tell that the journey is over; what the lead does from here on is another one."""
     yield _left(state, Before(state.stage, state.stage_at_s, tier), at_s, result=result)
@@ -134,6 +136,7 @@ def ended(
             for touched_s, channel, campaign in kept.touches
             if touched_s <= at_s
         ],
+        "vectors": vectors,
         "occurred_at": rfc3339(at_s),
     }
     kept.touches = [touch for touch in kept.touches if touch[0] > at_s]

@@ -12,6 +12,7 @@ from typing import Any
 from online_models.purchase_history import PurchaseHistory
 from stream.lead import milestone_bodies as telling
 from stream.lead.channels import has_source, source_of
+from stream.lead.features import Features
 from stream.lead.house import House
 from stream.lead.identity import is_named
 from stream.lead.kinds import BY_THE_LEAD, ON_THE_WEBSITE
@@ -38,6 +39,7 @@ def passed(
     at_s: float,
     before: tuple[int, str | None, float, str | None],
     house: House,
+    vectors: Sequence[Features] = (),
 ) -> Sequence[Output]:
     """Note the touchpoint that an event was, and return the milestones that it was.
 
@@ -47,6 +49,8 @@ def passed(
         After the event.
     before
         Before it: how many sessions there were, the stage and since when, the tier.
+    vectors
+        Of a deal that it has won, see ``stream.lead.deal_vectors``.
     """
     sessions, stage, since_s, tier = before
     kind = event["type"]
@@ -60,7 +64,7 @@ def passed(
         or state.stage != stage
         or (kept.won_s is not None and at_s >= kept.month_ends_s)
     ):
-        return _of_event(state, event, at_s, Before(stage, since_s, tier), house)
+        return _of_event(state, event, at_s, Before(stage, since_s, tier), house, vectors)
     return ()
 
 
@@ -120,7 +124,12 @@ def _note_touch(state: LeadState, event: Mapping[str, Any], at_s: float, house: 
 
 
 def _of_event(
-    state: LeadState, event: Mapping[str, Any], at_s: float, before: Before, house: House
+    state: LeadState,
+    event: Mapping[str, Any],
+    at_s: float,
+    before: Before,
+    house: House,
+    vectors: Sequence[Features],
 ) -> list[Output]:
     kept = state.milestones
     if kept is None:
@@ -132,7 +141,9 @@ def _of_event(
     bodies += telling.answered(kept, event, at_s, before.tier)
     match event["type"]:
         case "outcome":
-            bodies += telling.ended(state, kept, event["result"], at_s, before.tier, house, event)
+            bodies += telling.ended(
+                state, kept, event["result"], at_s, before.tier, house, event, vectors
+            )
             if event["result"] == WON:
                 bodies += telling.bought(state, kept, event, at_s, house)
         case "purchase":

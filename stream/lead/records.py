@@ -8,6 +8,7 @@ from typing import Protocol
 from online_models.policy.protocol import Acting
 from online_models.protocols import Scorer
 from online_models.segment_scorer import SegmentScorer
+from online_models.served_deal_value import PredictsDealValue
 from online_models.served_lifetime_value import PredictsLifetimeValue
 from online_models.topic_scorer import TopicScorer
 from online_models.uplift_effect import PredictsUplift
@@ -47,6 +48,10 @@ class Models(Protocol):
 
     def lifetime_value(self, version: str) -> PredictsLifetimeValue | None:
         """Return a version of what predicts lifetime value, or None if it is not to be had."""
+        ...
+
+    def deal_value(self, version: str) -> PredictsDealValue | None:
+        """Return a version of what predicts a lead's deal, or None if it is not to be had."""
         ...
 
     def segments(self, version: str) -> SegmentScorer | None:

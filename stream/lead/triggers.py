@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from online_models.policy.in_order import InOrder
 from online_models.policy.protocol import Acting, Choice, seeded
+from online_models.served_deal_value import PredictsDealValue
 from online_models.served_lifetime_value import PredictsLifetimeValue
 from online_models.uplift_effect import PredictsUplift, Uplift
 from schemas import topics
@@ -57,7 +58,8 @@ class Nurture(NamedTuple):
 
     ``shadow`` is asked what it would do, and that is written down. ``uplift`` tells whom nurturing
     would drive away, ``lifetime_value`` what leads and customers are worth, ``segments`` what leads
-    are alike, ``topics`` what texts are about, where that is learned.
+    are alike, ``topics`` what texts are about, ``deal_value`` what a lead's own deal will bring,
+    where that is learned.
     """
 
     budgets: Budgets
@@ -67,6 +69,7 @@ class Nurture(NamedTuple):
     lifetime_value: PredictsLifetimeValue | None = None
     segments: SegmentsInUse | None = None
     topics: TopicsInUse | None = None
+    deal_value: PredictsDealValue | None = None
 
 
 class Verdict(NamedTuple):
@@ -204,7 +207,7 @@ def decide(
         "is_holdout": holds_out,
         "uplift": None if effect is None else uplift.told(effect),
         "expected_value": worth.expected(
-            state, scored.p_convert, now_s, house, nurture.lifetime_value
+            state, scored.p_convert, now_s, house, nurture.lifetime_value, x, nurture.deal_value
         ),
         "score": scored.score,
         "tier": state.tier,

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from stream.reports.attribution import AttributionReport
 from stream.reports.cohorts import CohortsReport
+from stream.reports.deal_value import DealValueReport
 from stream.reports.forecast import ForecastReport
 from stream.reports.journey import JourneyReport
 from stream.reports.kpis import KpisReport
@@ -17,6 +18,7 @@ KINDS: tuple[type[Report], ...] = (
     AttributionReport,
     ForecastReport,
     LifetimeValueReport,
+    DealValueReport,
     KpisReport,
     CohortsReport,
     JourneyReport,

@@ -106,7 +106,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "currency": "EUR",
     }
     | {"touches": [{"channel": "email", "campaign": "spring", "occurred_at": AT}]}
-    | {"occurred_at": AT},
+    | {"vectors": [{"points": 40.0, "stage": "demo"}], "occurred_at": AT},
     "purchases_changed": {"before": [], "after": HISTORY, "value_minor": 900, "currency": "EUR"}
     | {"occurred_at": AT},
     "customer_active": {"won_at": AT, "month": 3, "source": "email", "occurred_at": AT},

@@ -65,8 +65,9 @@ def milestones(seed: int = 1, days: int = DAYS) -> list[Milestone]:
                 tier="warm",
                 segment=None if number % 3 else "s1",
                 is_holdout=random.random() < 0.2,
-                value_minor=100_000 if is_won else None,
+                value_minor=100_000 + 1_000 * (number % 9) if is_won else None,
                 currency="EUR" if is_won else None,
+                vectors=({"points": 9.0, "attribute:plan": source},) if is_won else (),
                 touches=(
                     Touch(channel=source, campaign="spring", occurred_at=entered),
                     Touch(channel=random.choice(CHANNELS), occurred_at=moved),
