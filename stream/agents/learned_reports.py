@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -72,8 +72,8 @@ class LearnedReports:
     async def fit(self) -> None:
         """Fit what is due, beside the process's other work."""
         for learner in self._fitting:
-            report = learner.report
-            if isinstance(report, Fits) and report.is_fit_due:
+            report = cast(Fits, learner.report)
+            if report.is_fit_due:
                 await asyncio.to_thread(report.fit)
 
     def pass_over(self, offset: int) -> None:

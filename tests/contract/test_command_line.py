@@ -54,3 +54,14 @@ def test_a_misspelt_command_is_told_with_the_nearest():
 )
 def test_help_needs_no_engine_and_processes_without_models_none_either(statement, needed):
     assert imported(statement) == needed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_matrices_are_multiplied_by_one_thread():
+    code = "import stream, numpy, os; numpy.ones((500, 500)) @ numpy.ones((500, 500))"
+    counted = f"{code}; print(len(os.listdir('/proc/self/task')))"
+    clean = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", counted], capture_output=True, text=True, check=True, env=clean
+    )
+    assert done.stdout.strip() == "1"
