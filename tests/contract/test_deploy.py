@@ -91,7 +91,7 @@ def test_names_are_told_from_functions_labels_and_words() -> None:
 def test_documents_parse(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
-    assert json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    assert json.loads(text) if path.suffix == ".json" else all(yaml.safe_load_all(text))
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
@@ -175,7 +175,7 @@ def test_every_variable_is_a_setting(path: Path) -> None:
 
 
 def test_compose_values_are_accepted_as_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for service in ("topics", "worker"):
+    for service in ("topics", "worker", "collector", "deliverer"):
         for name, value in compose()["services"][service]["environment"].items():
             default = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
             monkeypatch.setenv(name, default[1] if default else value)
@@ -209,11 +209,24 @@ def test_images_are_pinned() -> None:
 def test_the_worker_is_healthy_when_it_is_ready_and_starts_after_its_topics() -> None:
     services = compose()["services"]
 
-    assert "/health/ready" in " ".join(services["worker"]["healthcheck"]["test"])
-    assert services["topics"]["command"] == ["topics"]
-    assert services["worker"]["depends_on"]["topics"]["condition"] == (
-        "service_completed_successfully"
+    assert re.search(
+        r"^HEALTHCHECK [^A-Z]*CMD .*/health/ready", DOCKERFILE.read_text(), re.MULTILINE
     )
+    assert services["topics"]["command"] == ["topics"]
+    for name in ("worker", "collector", "deliverer"):
+        assert "healthcheck" not in services[name], "the image has one"
+        assert services[name]["depends_on"]["topics"]["condition"] == (
+            "service_completed_successfully"
+        )
+
+
+def test_containers_of_leadstream_may_write_to_a_folder_in_memory_only() -> None:
+    for name in ("topics", "worker", "collector", "deliverer"):
+        service = compose()["services"][name]
+
+        assert service["read_only"]
+        assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - of the container
+        assert service["cap_drop"] == ["ALL"]
 
 
 def test_the_worker_in_its_container_is_not_root() -> None:
@@ -234,9 +247,10 @@ def test_the_image_gets_all_that_the_wheel_is_built_from() -> None:
 
 
 def test_files_that_are_mounted_are_here() -> None:
+    defaults = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", COMPOSE.read_text(encoding="utf-8"))
     volumes = [
         volume
-        for service in compose()["services"].values()
+        for service in yaml.safe_load(defaults)["services"].values()
         for volume in service.get("volumes", [])
         if volume.startswith("./")
     ]

@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=defaults.kills, help="workers killed")
     parser.add_argument("--broker-kills", type=int, default=defaults.broker_kills)
     parser.add_argument("--rebalances", type=int, default=defaults.rebalances)
+    parser.add_argument(
+        "--upgrades", type=int, default=defaults.upgrades, help="all workers replaced in turn"
+    )
     parser.add_argument("--rate", type=float, default=defaults.rate, help="events per second")
     parser.add_argument("--leads", type=int, default=0, help="idle leads there beforehand")
     parser.add_argument(

@@ -39,6 +39,7 @@ class Options:
     kills: int = 20
     broker_kills: int = 4
     rebalances: int = 6
+    upgrades: int = 0
     rate: float = 150.0
     leads: int = 0
     delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
@@ -59,6 +60,7 @@ class Report:
     leader_moves: int = 0
     leader_elections: int = 0
     rebalances: Counter[str] = field(default_factory=Counter)
+    stop_s: list[float] = field(default_factory=list)
     pauses: dict[str, Any] = field(default_factory=dict)
     longest_gap_s: float = 0.0
     unsettled: list[str] = field(default_factory=list)
@@ -102,6 +104,7 @@ class Report:
             "leader_elections": self.leader_elections,
             "rebalances": {**self.rebalances, "total": self.rebalances.total()},
             **self.pauses,
+            "longest_stop_s": round(max(self.stop_s, default=0.0), 3),
             "longest_gap_s": round(self.longest_gap_s, 3),
             "session_timeout_s": self.session_timeout_s,
             "drained": self.drained,
@@ -168,6 +171,7 @@ class Campaign:
         report.broker_kills, report.leader_moves = cluster.kills, cluster.leader_moves
         report.leader_elections = cluster.elections
         report.unsettled, report.ended_alone = steps.unsettled, crew.ended_alone
+        report.stop_s = crew.stop_s
         report.rebalances = Counter(r.kind for r in steps.rebalances)
         self._say("checking")
         times = await commit_times(settings, begins)
@@ -181,7 +185,7 @@ class Campaign:
     async def _strike(self, steps: Steps, cluster: Cluster) -> None:
         """Let workers and brokers fail, independently of each other."""
         options = self._options
-        plan = plan_faults(options.kills, options.rebalances, options.seed)
+        plan = plan_faults(options.kills, options.rebalances, options.seed, options.upgrades)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._strike_workers(steps, plan))
             group.create_task(self._strike_brokers(cluster, len(plan)))
@@ -224,7 +228,7 @@ class Campaign:
     def _record(self, kind: str, what: str) -> None:
         at_s = round(time.monotonic() - self._started_s, 3)
         self.report.faults.append({"at_s": at_s, "kind": kind, "what": what})
-        if kind not in {"broker", "leaders", "rebalance", "unsettled"}:
+        if kind not in {"broker", "leaders", "rebalance", "upgrade", "unsettled"}:
             self.report.kills[kind] += 1
         self._say(f"{at_s:8.1f} s  {kind:15} {what}")
 

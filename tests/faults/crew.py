@@ -58,6 +58,7 @@ class Crew:
         self._watch: asyncio.Task[None] | None = None
         self.members: list[Member] = []
         self.ended_alone: list[str] = []
+        self.stop_s: list[float] = []
 
     async def start(self, count: int) -> None:
         """Start so many workers, and keep watch over them."""
@@ -101,7 +102,9 @@ class Crew:
     async def leave(self, member: Member) -> None:
         """Let a worker go as an operator would."""
         self.members.remove(member)
+        from_s = time.monotonic()
         await asyncio.to_thread(member.handle.stop)
+        self.stop_s.append(time.monotonic() - from_s)
         code = member.handle.process.returncode
         if code != 0:
             self.ended_alone.append(f"worker {member.number} left with code {code}")

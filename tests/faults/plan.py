@@ -13,6 +13,7 @@ Kind = Literal[
     "frozen_scorer",
     "frozen_learner",
     "rebalance",
+    "upgrade",
 ]
 WEIGHTS: dict[Kind, float] = {
     "any": 0.3,
@@ -34,8 +35,8 @@ class Fault:
     after_s: float
 
 
-def plan_faults(kills: int, rebalances: int, seed: int) -> list[Fault]:
-    """Return kills and rebalances in an order in which each kind is spread evenly.
+def plan_faults(kills: int, rebalances: int, seed: int, upgrades: int = 0) -> list[Fault]:
+    """Return kills, rebalances and upgrades in an order in which each kind is spread evenly.
 
     >>> sorted(f.kind for f in plan_faults(kills=2, rebalances=1, seed=1))
     ['any', 'mid_transaction', 'rebalance']
@@ -43,6 +44,7 @@ def plan_faults(kills: int, rebalances: int, seed: int) -> list[Fault]:
     rng = Random(f"{seed}/plan")
     counts = _shares(kills)
     counts["rebalance"] = rebalances
+    counts["upgrade"] = upgrades
     placed: list[tuple[float, Kind]] = []
     for kind, count in counts.items():
         if count:

@@ -73,6 +73,8 @@ class Steps:
                 await self._freeze(fault.kind)
             case "rebalance":
                 await self._rebalance()
+            case "upgrade":
+                await self._upgrade()
             case _:
                 await self._kill_at_moment(fault.kind)
 
@@ -156,28 +158,44 @@ class Steps:
         """Let a worker join or leave, and wait until all partitions are worked on again."""
         crew = self._crew
         await self._settle("before a rebalance")
-        before = crew.owners()
         low, high = WORKERS
         count = len(crew.members)
         joins = count < high and (count <= low or self._rng.random() < 0.5)
-        from_s = time.time()
         if joins:
-            kind = "join"
-            member = crew.add()
+            await self._join("rebalance")
         else:
-            kind = "leave"
-            member = crew.pick(self._rng)
-            await crew.leave(member)
+            await self._leave("rebalance", crew.pick(self._rng))
+
+    async def _upgrade(self) -> None:
+        """Replace every worker, one after the other: the next joins before the former leaves."""
+        await self._settle("before an upgrade")
+        for former in list(self._crew.members):
+            await self._join("upgrade")
+            if former in self._crew.members:  # it may have ended with a broker
+                await self._leave("upgrade", former)
+
+    async def _join(self, fault: Kind) -> None:
+        before, from_s = self._crew.owners(), time.time()
+        member = self._crew.add()
+        await self._follow(fault, "join", member, before, from_s)
+
+    async def _leave(self, fault: Kind, member: Member) -> None:
+        before, from_s = self._crew.owners(), time.time()
+        await self._crew.leave(member)
+        await self._follow(fault, "leave", member, before, from_s)
+
+    async def _follow(
+        self, fault: Kind, kind: str, member: Member, before: dict[int, int], from_s: float
+    ) -> None:
+        """Wait until all partitions are worked on again; keep which of them moved."""
         settled = await self._settle(f"after worker {member.number} {kind}")
-        after = crew.owners()
+        after = self._crew.owners()
         moved = frozenset(n for n in after if after[n] != before.get(n, after[n]))
         others = frozenset(n for n in after if after[n] == before.get(n))
         self.rebalances.append(
             Rebalance(kind, from_s, time.time(), moved, others, settled and len(before) > 0)
         )
-        self._record(
-            "rebalance", f"worker {member.number} {kind}, partitions {sorted(moved)} moved"
-        )
+        self._record(fault, f"worker {member.number} {kind}, partitions {sorted(moved)} moved")
 
     async def _settle(self, when: str) -> bool:
         settled = await self._crew.settled(self._settle_s)
