@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from yarl import URL
 
 from stream.addresses import is_loopback
 from stream.lead.identity import LeadNotFoundError
@@ -112,7 +113,16 @@ class WebServer:
             return await handler(request)
         if not self._token:
             if is_loopback(self._host):
-                return await handler(request)
+                # A page from the web may have its own name resolved to this machine, and read
+                # what is here as its own: its browser still asks for that name.
+                if is_loopback(_host_asked_for(request)):
+                    return await handler(request)
+                return _refusal(
+                    403,
+                    f"Host = {request.host:.100}: without a token only this machine is answered, "
+                    "by the name it has for itself; ask 127.0.0.1 or localhost, or set "
+                    "LEADSTREAM_WEB_TOKEN and send it as `Authorization: Bearer`",
+                )
             return _refusal(
                 403,
                 f"web_host = {self._host} can be reached from outside: set LEADSTREAM_WEB_TOKEN "
@@ -153,6 +163,13 @@ class WebServer:
         except LeadNotFoundError as error:
             return _refusal(404, str(error))
         return web.Response(body=orjson.dumps(report), content_type="application/json")
+
+
+def _host_asked_for(request: web.Request) -> str:
+    try:
+        return URL(f"http://{request.host}").host or ""
+    except ValueError:
+        return ""
 
 
 async def _put_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -36,6 +36,8 @@ async def ask() -> AsyncIterator[Callable[..., Awaitable[Ask]]]:
 
         async def get(path: str, authorization: str | None = None, **request: Any) -> Any:
             headers = {} if authorization is None else {"Authorization": authorization}
+            if (asked_for := request.pop("host", None)) is not None:
+                headers["Host"] = asked_for
             method = request.pop("method", "GET")
             async with client.request(method, path, headers=headers, **request) as answer:
                 is_json = answer.content_type == "application/json"
@@ -55,6 +57,27 @@ async def test_on_loopback_leads_are_shown_without_a_token(ask):
     assert (status, body) == (200, {"lead_id": "anon:V 1", "score": 66.7})
     status, body, _ = await get("/leads/L2")
     assert (status, body) == (404, {"error": "no state of lead 'L2'"})
+
+
+@pytest.mark.parametrize("host", ["localhost:9108", "127.0.0.1", "[::1]:9108", "LOCALHOST"])
+async def test_this_machine_may_be_asked_by_each_of_its_names(ask, host):
+    get = await ask("127.0.0.1", None)
+    assert (await get("/leads/anon:V%201", host=host))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["shop.example", "127.0.0.1.shop.example:9108", "localhost.example", "a@b", "[", ""]
+)
+async def test_a_web_page_whose_name_was_turned_to_this_machine_reads_nothing(ask, host):
+    get = await ask("127.0.0.1", None)
+    status, body, _ = await get("/leads/anon:V%201", host=host)
+    assert status in {400, 403}
+    assert "66.7" not in str(body)
+    if status == 403:
+        assert "LEADSTREAM_WEB_TOKEN" in body["error"]
+    get = await ask("127.0.0.1", TOKEN)
+    assert (await get("/leads/anon:V%201", f"Bearer {TOKEN}", host="leads.example"))[0] == 200
+    assert (await get("/metrics", host="leads.example"))[0] == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - nothing listens there
