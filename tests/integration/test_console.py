@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator
 import pytest
 from console_browser import PHONE, WIDE, Complaints, chromium
 from console_double import Double, served
-from playwright.async_api import Browser, Page, expect
+from npm_packages import AXE, installed
+from playwright.async_api import Browser, Dialog, Page, expect
+
+from stream.console.serving import MEASURED
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]
 
 LEADS = 10_000
+TOKEN = "a-token-of-the-house"  # noqa: S105 - of these tests alone
+VIEWS = ("leads", "triggers", "models", "journey", "attribution", "forecast", "dead-letters")
 FRAMES = """
 () => new Promise((done) => {
   const box = document.querySelector(".scroll.tall");
@@ -43,6 +48,33 @@ async def opened(browser: Browser, url: str, **how: object) -> tuple[Page, Compl
     complaints = Complaints().listen(page)
     await page.goto(url)
     return page, complaints
+
+
+def fill(double: Double) -> None:
+    """Let there be a lead, a trigger, a dead letter and a model with a challenger."""
+    double.score("L1", 91.0)
+    double.score("L2", 61.0)
+    quality = dict.fromkeys(MEASURED, ())
+    double.models.append(
+        {
+            "model": "p_convert",
+            "serving": "logistic-3",
+            "pinned": True,
+            "champion": "logistic",
+            "decided_by": "rule",
+            "kinds": ["hashed_logistic", "logistic"],
+            "quality": quality
+            | {
+                "contestant_log_loss": [
+                    {"labels": {"kind": kind}, "value": 0.4}
+                    for kind in ("hashed_logistic", "logistic")
+                ],
+                "auc": [{"labels": {}, "value": 0.87}],
+                "drift_alerts": [{"labels": {"what": "label"}, "value": 1.0}],
+            },
+            "versions": [{"version": "logistic-3", "examples": 1200, "positives": 80}],
+        }
+    )
 
 
 async def test_a_lead_that_is_called_like_a_script_is_shown_and_not_run(browser, double):
@@ -146,15 +178,83 @@ async def test_each_view_fits_a_phone(browser, double, view):
     assert complaints == []
 
 
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return (installed(AXE) / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_each_view_is_accessible(browser, axe, scheme, filled):
+    """No rule of WCAG 2.1, A and AA, that a machine can judge is broken."""
+    async with served(TOKEN) as double:
+        if filled:
+            fill(double)
+        page, _ = await opened(browser, double.url, color_scheme=scheme)
+        await judge(page, axe, "token")
+        await page.get_by_label("Token").fill(TOKEN)
+        await page.get_by_label("Token").press("Enter")
+        for view in (*VIEWS, *(["lead/L1"] if filled else ["lead/nobody"])):
+            await page.goto(f"{double.url}#/{view}")
+            await expect(page.get_by_text("Loading…")).to_have_count(0)
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+            await judge(page, axe, view)
+
+
+async def judge(page: Page, axe: str, view: str) -> None:
+    await page.evaluate(axe)
+    broken = await page.evaluate(
+        "async (values) => (await axe.run({runOnly: {type: 'tag', values}})).violations.map("
+        "(v) => [v.id, v.nodes.slice(0, 3).map((n) => n.failureSummary + ' ' + n.html)])",
+        ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    )
+    assert broken == [], view
+
+
+async def test_models_are_promoted_and_rolled_back_by_a_click_that_is_confirmed(browser):
+    async with served(TOKEN) as double:
+        fill(double)
+        page, _ = await opened(browser, f"{double.url}#/models")
+        await page.get_by_label("Token").fill(TOKEN)
+        await page.get_by_label("Token").press("Enter")
+        asked: list[str] = []
+
+        async def click(name: str, *, confirmed: bool) -> None:
+            async def answer(dialog: Dialog) -> None:
+                asked.append(dialog.message)
+                await (dialog.accept() if confirmed else dialog.dismiss())
+
+            page.once("dialog", answer)
+            await page.get_by_role("button", name=name, exact=True).click()
+
+        await click("Promote", confirmed=False)
+        assert double.decided == []
+        for name in ("Promote", "Roll back", "Release"):
+            async with page.expect_response("**/api/models/p_convert/*"):
+                await click(name, confirmed=True)
+            await expect(page.get_by_role("status")).to_have_text("done")
+        assert double.decided == [
+            ("promote", "p_convert", "hashed_logistic"),
+            ("rollback", "p_convert", None),
+            ("release", "p_convert", None),
+        ]
+        assert asked == [
+            "promote p_convert to hashed_logistic?",
+            "promote p_convert to hashed_logistic?",
+            "rollback p_convert?",
+            "release p_convert?",
+        ]
+
+
 async def test_without_the_token_it_asks_for_it_and_with_it_shows_leads(browser):
-    async with served("a-token-of-the-house") as double:
+    async with served(TOKEN) as double:
         double.score("L1", 91.0)
         page, _ = await opened(browser, double.url)
         field = page.get_by_label("Token")
         await field.fill("another")
         await field.press("Enter")
         await expect(page.get_by_role("alert")).to_have_text("That token is not the right one.")
-        await field.fill("a-token-of-the-house")
+        await field.fill(TOKEN)
         await field.press("Enter")
         await page.get_by_role("link", name="L1").wait_for()
         double.score("L2", 95.0)
