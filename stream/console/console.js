@@ -1,6 +1,6 @@
 import { bars, curve } from "./charts.js";
 import { api, follow, forget, keep } from "./source.js";
-import { h, number, percent, signed, table, tier, when } from "./parts.js";
+import { h, number, percent, signed, table, tier, when, wide } from "./parts.js";
 
 const main = document.getElementById("main");
 const said = document.getElementById("said");
@@ -161,11 +161,11 @@ async function showLead(id) {
 async function showTriggers() {
   let rows = (await api("triggers")).triggers;
   const place = h("div");
-  const draw = () => place.replaceChildren(rows.length ? h("div", { class: "scroll" }, table("Recent triggers, newest first", ["When", "Lead", "Score", "Rule", "Action", "Probability", "Runners-up", "Policy"],
+  const draw = () => place.replaceChildren(rows.length ? wide("Recent triggers, newest first", ["When", "Lead", "Score", "Rule", "Action", "Probability", "Runners-up", "Policy"],
     rows.map((t) => [when(t.occurred_at), h("a", { href: `#/lead/${encodeURIComponent(t.lead_id)}` }, t.lead_id), h("span", {}, t.score.toFixed(0), " ", tier(t.tier)), t.rule,
       t.framing ? `${t.action}: ${t.framing}` : t.action, percent(t.action_probability),
       t.candidates.filter((c) => c.action !== t.action && c.action !== `${t.action}:${t.framing}`).slice(0, 3).map((c) => `${c.action} ${percent(c.probability)}`).join(", ") || "–",
-      t.is_holdout ? "control group" : t.policy]))) : empty("No trigger yet. One comes when a lead's tier changes, a demo is asked for, or a lead falls silent."));
+      t.is_holdout ? "control group" : t.policy])) : empty("No trigger yet. One comes when a lead's tier changes, a demo is asked for, or a lead falls silent."));
   main.replaceChildren(...header("Triggers", "What to do next with a lead: the action that was chosen, and what else could have been."), place);
   draw();
   return { update(change) { if (change.kind === "trigger") { rows = [change, ...rows].slice(0, 200); draw(); } }, refresh: showTriggers };
@@ -174,8 +174,8 @@ async function showTriggers() {
 async function showLetters() {
   let rows = (await api("dead-letters")).dead_letters;
   const place = h("div");
-  const draw = () => place.replaceChildren(rows.length ? h("div", { class: "scroll" }, table("Newest dead letters", ["When", "Reason", "Field", "Message", "Stage", "Where"],
-    rows.map((l) => [when(l.received_at), l.reason, l.field ?? "–", l.message, l.stage, `${l.topic}/${l.partition}/${l.offset}`]))) : empty("No dead letter: every event was understood."));
+  const draw = () => place.replaceChildren(rows.length ? wide("Newest dead letters", ["When", "Reason", "Field", "Message", "Stage", "Where"],
+    rows.map((l) => [when(l.received_at), l.reason, l.field ?? "–", l.message, l.stage, `${l.topic}/${l.partition}/${l.offset}`])) : empty("No dead letter: every event was understood."));
   main.replaceChildren(...header("Dead letters", "Events that were refused, and why. What they held is sealed: leadstream dead-letters show opens it."), place);
   draw();
   return { update(change) { if (change.kind === "dead_letter") { rows = [change, ...rows].slice(0, 200); draw(); } }, refresh: showLetters };
@@ -220,7 +220,7 @@ async function showReport(name, title, text) {
   const nothing = !report.tables.length && !report.plots.length;
   main.replaceChildren(...header(title, text), report.sentences.length ? h("div", { class: "card" }, ...report.sentences.map((s) => h("p", {}, s))) : "", nothing && !report.sentences.length ? empty("Nothing to tell yet.") : "",
     h("div", { class: "grid" }, ...report.plots.map((plot) => h("section", { class: "card" }, bars(plot)))),
-    ...report.tables.map((t) => h("section", { class: "card" }, t.title ? h("h2", {}, t.title) : null, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t.title || title }, table(t.title || title, t.heads, t.rows)))));
+    ...report.tables.map((t) => h("section", { class: "card" }, t.title ? h("h2", {}, t.title) : null, wide(t.title || title, t.heads, t.rows))));
   return { update() {}, refresh: () => showReport(name, title, text) };
 }
 

@@ -26,3 +26,8 @@ export function table(caption, heads, rows) {
     h("thead", {}, h("tr", {}, ...heads.map((head, n) => h(head ? "th" : "td", { ...(head ? { scope: "col" } : {}), class: right[n] ? "number" : "" }, head)))),
     h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map((cell, n) => h("td", { class: right[n] ? "number" : "" }, cell))))));
 }
+
+// A table that may be wider than the screen: the keyboard can move it too.
+export function wide(caption, heads, rows) {
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table(caption, heads, rows));
+}

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import orjson
 import pytest
 from console_browser import PHONE, WIDE, Complaints, chromium
 from console_double import Double, served
@@ -54,6 +55,37 @@ def fill(double: Double) -> None:
     """Let there be a lead, a trigger, a dead letter and a model with a challenger."""
     double.score("L1", 91.0)
     double.score("L2", 61.0)
+    at = "2026-03-01T09:00:00Z"
+    trigger = {
+        "type": "nurture_triggered",
+        "trigger_id": "t1",
+        "lead_id": "L1",
+        "rule": "tier_rose",
+        "action": "call",
+        "action_probability": 0.9,
+        "candidates": [
+            {"action": "call", "probability": 0.9},
+            {"action": "email", "probability": 0.1},
+        ],
+        "reasons": [],
+        "score": 91.0,
+        "tier": "hot",
+        "policy": "rules",
+        "occurred_at": at,
+    }
+    letter = {
+        "type": "dead_letter",
+        "topic": "page-views",
+        "partition": 3,
+        "offset": 4711,
+        "reason": "missing_field",
+        "field": "lead_id",
+        "message": "lead_id is missing: name the lead, or give an anonymous_id",
+        "stage": "route",
+        "received_at": at,
+    }
+    double.board.take("nurture-triggers", orjson.dumps(trigger))
+    double.board.take("dead-letters", orjson.dumps(letter))
     quality = dict.fromkeys(MEASURED, ())
     double.models.append(
         {
@@ -184,13 +216,15 @@ def axe() -> str:
 
 
 @pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_each_view_is_accessible(browser, axe, scheme, filled):
+@pytest.mark.parametrize(
+    ("scheme", "viewport"), [("light", WIDE), ("dark", WIDE), ("light", PHONE)]
+)
+async def test_each_view_is_accessible(browser, axe, scheme, viewport, filled):
     """No rule of WCAG 2.1, A and AA, that a machine can judge is broken."""
     async with served(TOKEN) as double:
         if filled:
             fill(double)
-        page, _ = await opened(browser, double.url, color_scheme=scheme)
+        page, _ = await opened(browser, double.url, color_scheme=scheme, viewport=viewport)
         await judge(page, axe, "token")
         await page.get_by_label("Token").fill(TOKEN)
         await page.get_by_label("Token").press("Enter")
