@@ -13,8 +13,10 @@ from stream.collector.consents import parse_purposes
 from stream.collector.server import CollectorServer, Mails
 from stream.collector.webhooks import Mailgun, SendGrid
 from stream.expected import ExpectedError
+from stream.kafka.authorization import check_rights
 from stream.kafka.intake import Intake, Room
 from stream.lead.routing import Router
+from stream.rights import rights
 from stream.settings import Settings
 from stream.web import WebServer
 
@@ -76,12 +78,16 @@ class CollectorProcess:
         ------
         aiokafka.errors.KafkaConnectionError
             If Kafka does not answer.
+        stream.kafka.authorization.RightsError
+            If it denies what a sender needs.
         stream.kafka.administration.TopicError
             If an input topic is missing.
         """
         told = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told.set)
+        user = self._settings.kafka_sasl_username
+        await check_rights(self._settings, rights(self._settings, ("sender",), user))
         try:
             await self._intake.open()
             metrics_url = await self._web.start()

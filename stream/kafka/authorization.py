@@ -63,7 +63,7 @@ async def check_rights(settings: Settings, needed: Iterable[Right]) -> None:
     faults += await asyncio.to_thread(lambda: list(_faults(settings, rights)))
     if faults:
         raise RightsError(
-            f"Kafka denies this user ({_user(settings)}) what a worker needs: {'; '.join(faults)}. "
+            f"Kafka denies this user ({_user(settings)}) what is needed here: {'; '.join(faults)}. "
             "`leadstream topics --acls` prints all that is needed"
         )
 

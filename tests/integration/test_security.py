@@ -13,6 +13,7 @@ import orjson
 import pytest
 from acls import grant, revoke
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+from collector_process import BASIC, WRITE_KEY, collector
 from worker_process import WorkerHandle, environment, own_settings, ran, same_but, workers
 
 from schemas import topics
@@ -126,6 +127,30 @@ def _shown_lead(url: str, lead_id: str) -> Any:
     request = Request(f"{url}/leads/{lead_id}", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - our own worker
     with urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310
         return orjson.loads(answer.read())
+
+
+def test_a_collector_takes_events_in_with_the_rights_of_a_sender_and_names_one_that_is_missing(
+    scram: JvmKafka, tmp_path: Path
+) -> None:
+    base = same_but(_scram_settings(scram), collect_port=0, write_keys=WRITE_KEY)
+    operator, sender = (_login(scram, base, party) for party in ("operator", "sender"))
+    needed = rights(base, ("sender",), sender.kafka_sasl_username)
+    grant(scram, [*rights(base, ("operator",), operator.kafka_sasl_username), *needed])
+    asyncio.run(ensure_topics(operator))
+    body = orjson.dumps({"userId": "L1", "event": "Signed Up", "type": "track"})
+    with collector(sender, tmp_path) as running:
+        asked = Request(f"{running.url}/v1/track", body, BASIC)  # noqa: S310 - its own
+        with urlopen(asked, timeout=DEADLINE_S) as answer:  # noqa: S310
+            assert answer.status == 200
+
+    missing = next(r for r in needed if r.name == base.topic(topics.PAGE_VIEWS.name))
+    revoke(scram, missing)
+    done = ran(environment(sender), "collect", timeout_s=DEADLINE_S)
+    said = [line for line in done.stderr.splitlines() if "denies" in line]
+    assert done.returncode == 1, done.stderr
+    assert len(said) == 1, done.stderr
+    assert missing.name in said[0]
+    assert "leadstream topics --acls" in said[0]
 
 
 def test_each_party_does_its_work_with_its_own_rights_and_no_more(
