@@ -112,22 +112,8 @@ class WebServer:
         if request.path in self._open_paths:
             return await handler(request)
         if not self._token:
-            if is_loopback(self._host):
-                # A page from the web may have its own name resolved to this machine, and read
-                # what is here as its own: its browser still asks for that name.
-                if is_loopback(_host_asked_for(request)):
-                    return await handler(request)
-                return _refusal(
-                    403,
-                    f"Host = {request.host:.100}: without a token only this machine is answered, "
-                    "by the name it has for itself; ask 127.0.0.1 or localhost, or set "
-                    "LEADSTREAM_WEB_TOKEN and send it as `Authorization: Bearer`",
-                )
-            return _refusal(
-                403,
-                f"web_host = {self._host} can be reached from outside: set LEADSTREAM_WEB_TOKEN "
-                "and send it as `Authorization: Bearer`, or bind to 127.0.0.1",
-            )
+            fault = self._fault_without_token(request)
+            return await handler(request) if fault is None else _refusal(403, fault)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         # Both are compared as bytes: a header may hold what is no ASCII.
         right = hmac.compare_digest(
@@ -138,6 +124,23 @@ class WebServer:
         refusal = _refusal(401, "send the token as `Authorization: Bearer TOKEN`")
         refusal.headers["WWW-Authenticate"] = 'Bearer realm="leadstream"'
         return refusal
+
+    def _fault_without_token(self, request: web.Request) -> str | None:
+        """Return why there is no answer where no token is set; None where there is one."""
+        if not is_loopback(self._host):
+            return (
+                f"web_host = {self._host} can be reached from outside: set LEADSTREAM_WEB_TOKEN "
+                "and send it as `Authorization: Bearer`, or bind to 127.0.0.1"
+            )
+        # A page from the web may have its own name resolved to this machine, and read what is
+        # here as its own: its browser still asks for that name.
+        if not is_loopback(_host_asked_for(request)):
+            return (
+                f"Host = {request.host:.100}: without a token only this machine is answered, by "
+                "the name it has for itself; ask 127.0.0.1 or localhost, or set "
+                "LEADSTREAM_WEB_TOKEN and send it as `Authorization: Bearer`"
+            )
+        return None
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self._before_metrics()

@@ -9,6 +9,7 @@ import orjson
 from stream.console.audience import Audience
 from stream.console.board import Board
 from stream.console.pages import Console
+from stream.console.serving import MEASURED
 from stream.reports.catalogue import REPORTS
 from stream.reports.report import Terms
 from stream.stored_states import LeadNotFoundError
@@ -44,6 +45,63 @@ class Double:
         change = self.board.take("lead-scores", orjson.dumps(body))
         assert change is not None
         self.audience.tell(change)
+
+    def fill(self) -> None:
+        """Let there be a lead, a trigger, a dead letter and a model with a challenger."""
+        self.score("L1", 91.0)
+        self.score("L2", 61.0)
+        at = "2026-03-01T09:00:00Z"
+        trigger = {
+            "type": "nurture_triggered",
+            "trigger_id": "t1",
+            "lead_id": "L1",
+            "rule": "tier_rose",
+            "action": "call",
+            "action_probability": 0.9,
+            "candidates": [
+                {"action": "call", "probability": 0.9},
+                {"action": "email", "probability": 0.1},
+            ],
+            "reasons": [],
+            "score": 91.0,
+            "tier": "hot",
+            "policy": "rules",
+            "occurred_at": at,
+        }
+        letter = {
+            "type": "dead_letter",
+            "topic": "page-views",
+            "partition": 3,
+            "offset": 4711,
+            "reason": "missing_field",
+            "field": "lead_id",
+            "message": "lead_id is missing: name the lead, or give an anonymous_id",
+            "stage": "route",
+            "received_at": at,
+        }
+        self.board.take("nurture-triggers", orjson.dumps(trigger))
+        self.board.take("dead-letters", orjson.dumps(letter))
+        quality = dict.fromkeys(MEASURED, ())
+        self.models.append(
+            {
+                "model": "p_convert",
+                "serving": "logistic-3",
+                "pinned": True,
+                "champion": "logistic",
+                "decided_by": "rule",
+                "kinds": ["hashed_logistic", "logistic"],
+                "quality": quality
+                | {
+                    "contestant_log_loss": [
+                        {"labels": {"kind": kind}, "value": 0.4}
+                        for kind in ("hashed_logistic", "logistic")
+                    ],
+                    "auc": [{"labels": {}, "value": 0.87}],
+                    "drift_alerts": [{"labels": {"what": "label"}, "value": 1.0}],
+                },
+                "versions": [{"version": "logistic-3", "examples": 1200, "positives": 80}],
+            }
+        )
 
     async def explain(self, lead_id: str) -> dict[str, Any]:
         """Return what the worker's explanation looks like."""

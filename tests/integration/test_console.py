@@ -4,20 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-import orjson
 import pytest
 from console_browser import PHONE, WIDE, Complaints, chromium
 from console_double import Double, served
-from npm_packages import AXE, installed
 from playwright.async_api import Browser, Dialog, Page, expect
-
-from stream.console.serving import MEASURED
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]
 
 LEADS = 10_000
 TOKEN = "a-token-of-the-house"  # noqa: S105 - of these tests alone
-VIEWS = ("leads", "triggers", "models", "journey", "attribution", "forecast", "dead-letters")
 FRAMES = """
 () => new Promise((done) => {
   const box = document.querySelector(".scroll.tall");
@@ -49,64 +44,6 @@ async def opened(browser: Browser, url: str, **how: object) -> tuple[Page, Compl
     complaints = Complaints().listen(page)
     await page.goto(url)
     return page, complaints
-
-
-def fill(double: Double) -> None:
-    """Let there be a lead, a trigger, a dead letter and a model with a challenger."""
-    double.score("L1", 91.0)
-    double.score("L2", 61.0)
-    at = "2026-03-01T09:00:00Z"
-    trigger = {
-        "type": "nurture_triggered",
-        "trigger_id": "t1",
-        "lead_id": "L1",
-        "rule": "tier_rose",
-        "action": "call",
-        "action_probability": 0.9,
-        "candidates": [
-            {"action": "call", "probability": 0.9},
-            {"action": "email", "probability": 0.1},
-        ],
-        "reasons": [],
-        "score": 91.0,
-        "tier": "hot",
-        "policy": "rules",
-        "occurred_at": at,
-    }
-    letter = {
-        "type": "dead_letter",
-        "topic": "page-views",
-        "partition": 3,
-        "offset": 4711,
-        "reason": "missing_field",
-        "field": "lead_id",
-        "message": "lead_id is missing: name the lead, or give an anonymous_id",
-        "stage": "route",
-        "received_at": at,
-    }
-    double.board.take("nurture-triggers", orjson.dumps(trigger))
-    double.board.take("dead-letters", orjson.dumps(letter))
-    quality = dict.fromkeys(MEASURED, ())
-    double.models.append(
-        {
-            "model": "p_convert",
-            "serving": "logistic-3",
-            "pinned": True,
-            "champion": "logistic",
-            "decided_by": "rule",
-            "kinds": ["hashed_logistic", "logistic"],
-            "quality": quality
-            | {
-                "contestant_log_loss": [
-                    {"labels": {"kind": kind}, "value": 0.4}
-                    for kind in ("hashed_logistic", "logistic")
-                ],
-                "auc": [{"labels": {}, "value": 0.87}],
-                "drift_alerts": [{"labels": {"what": "label"}, "value": 1.0}],
-            },
-            "versions": [{"version": "logistic-3", "examples": 1200, "positives": 80}],
-        }
-    )
 
 
 async def test_a_lead_that_is_called_like_a_script_is_shown_and_not_run(browser, double):
@@ -210,44 +147,9 @@ async def test_each_view_fits_a_phone(browser, double, view):
     assert complaints == []
 
 
-@pytest.fixture(scope="module")
-def axe() -> str:
-    return (installed(AXE) / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
-@pytest.mark.parametrize(
-    ("scheme", "viewport"), [("light", WIDE), ("dark", WIDE), ("light", PHONE)]
-)
-async def test_each_view_is_accessible(browser, axe, scheme, viewport, filled):
-    """No rule of WCAG 2.1, A and AA, that a machine can judge is broken."""
-    async with served(TOKEN) as double:
-        if filled:
-            fill(double)
-        page, _ = await opened(browser, double.url, color_scheme=scheme, viewport=viewport)
-        await judge(page, axe, "token")
-        await page.get_by_label("Token").fill(TOKEN)
-        await page.get_by_label("Token").press("Enter")
-        for view in (*VIEWS, *(["lead/L1"] if filled else ["lead/nobody"])):
-            await page.goto(f"{double.url}#/{view}")
-            await expect(page.get_by_text("Loading…")).to_have_count(0)
-            await expect(page.get_by_role("heading", level=1)).to_be_visible()
-            await judge(page, axe, view)
-
-
-async def judge(page: Page, axe: str, view: str) -> None:
-    await page.evaluate(axe)
-    broken = await page.evaluate(
-        "async (values) => (await axe.run({runOnly: {type: 'tag', values}})).violations.map("
-        "(v) => [v.id, v.nodes.slice(0, 3).map((n) => n.failureSummary + ' ' + n.html)])",
-        ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
-    )
-    assert broken == [], view
-
-
 async def test_models_are_promoted_and_rolled_back_by_a_click_that_is_confirmed(browser):
     async with served(TOKEN) as double:
-        fill(double)
+        double.fill()
         page, _ = await opened(browser, f"{double.url}#/models")
         await page.get_by_label("Token").fill(TOKEN)
         await page.get_by_label("Token").press("Enter")
