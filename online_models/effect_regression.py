@@ -1,6 +1,8 @@
 """Online Bayesian linear regression: how much an effect differs from lead to lead."""
 
 import math
+from collections.abc import Container
+from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
@@ -202,3 +204,42 @@ class EffectRegression:
         rows = self._covariance[numbers] * np.outer(factors[numbers], factors)
         self._covariance[numbers] = rows
         self._covariance[:, numbers] = rows.T
+
+
+class RewardRegression(EffectRegression):
+    """Linear regression of rewards from -1 to 1; inputs that are not seen any more make room.
+
+    Actions come and go, and each brings inputs of its own. Where there is no room for another, the
+    one not seen for longest is left out: of a normal distribution that is exact, since what is
+    known of the others is their rows and columns of the covariance as they are.
+    """
+
+    def _place(self, x: Features) -> tuple[list[int], Array]:
+        """Return numbers and values of the inputs; ``_names`` has those last seen at its end."""
+        at_hand = {name: value for _, _, name, value in inputs_of(x)}
+        for name in at_hand:
+            if name in self._names:
+                self._names[name] = self._names.pop(name)
+        numbers, values = [0], [1.0]
+        for name, value in at_hand.items():
+            if name not in self._names and not self._take_in(name, at_hand):
+                self.ignored_features += 1
+                continue
+            numbers.append(self._names[name])
+            values.append(value)
+        return numbers, np.array(values)
+
+    def _take_in(self, name: str, at_hand: Container[str]) -> bool:
+        """Give an input a number, if need be of one that is not at hand; False if there is none."""
+        if len(self._names) < self.max_together:
+            self._add(name)
+            return True
+        oldest = next(islice(self._names, 1, None), INTERCEPT)  # the intercept never moves
+        if oldest == INTERCEPT or oldest in at_hand:
+            return False
+        number = self._names[name] = self._names.pop(oldest)
+        self._weights[number] = 0.0
+        self._covariance[number, :] = 0.0
+        self._covariance[:, number] = 0.0
+        self._covariance[number, number] = self.prior_variance
+        return True

@@ -18,6 +18,7 @@ from schemas import (
     learning,
     log,
     milestones,
+    personalizer,
     scores,
     triggers,
     web,
@@ -260,6 +261,16 @@ WEBHOOK_ENDPOINTS = Topic(
     cleanup="compact",
     retention_s=None,
 )
+PERSONALIZER_EVENTS = Topic(
+    "personalizer-events",
+    "the event's id, as the caller gave it",
+    (personalizer.ActionsRanked, personalizer.RankActivated, personalizer.RankRewarded),
+    "internal",
+    "What was ranked over HTTP, whether it was shown, and the rewards: the personalizer's model is "
+    "folded from it.",
+    partitions=1,
+    retention_s=90 * DAY_S,
+)
 
 TOPICS = (
     *INPUTS,
@@ -276,4 +287,5 @@ TOPICS = (
     ERASURES,
     WEBHOOK_DELIVERIES,
     WEBHOOK_ENDPOINTS,
+    PERSONALIZER_EVENTS,
 )

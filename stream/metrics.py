@@ -51,6 +51,30 @@ COLLECT_IN_FLIGHT_BYTES = Gauge(
     "Bytes of requests to the collector that wait for Kafka's acknowledgement.",
     registry=REGISTRY,
 )
+PERSONALIZER_REQUESTS = Counter(
+    "leadstream_personalizer_requests",
+    "Requests to the personalizer, by endpoint and HTTP status.",
+    ("endpoint", "status"),
+    registry=REGISTRY,
+)
+PERSONALIZER_SECONDS = Histogram(
+    "leadstream_personalizer_seconds",
+    "Time that the personalizer took to answer, Kafka's acknowledgement included.",
+    buckets=_LATENCY_BUCKETS_S,
+    registry=REGISTRY,
+)
+PERSONALIZER_OUTCOMES = Counter(
+    "leadstream_personalizer_outcomes",
+    "What became of ranked events (rewarded, not_rewarded, not_shown), and of rewards that do not "
+    "count (reward_repeated, reward_of_no_event).",
+    ("outcome",),
+    registry=REGISTRY,
+)
+PERSONALIZER_PENDING = Gauge(
+    "leadstream_personalizer_pending",
+    "Ranked events whose rewards the personalizer waits for.",
+    registry=REGISTRY,
+)
 WEBHOOK_ATTEMPTS = Counter(
     "leadstream_webhook_attempts",
     "Attempts to deliver, by endpoint and outcome (delivered, no_answer, status_410, 5xx, …).",

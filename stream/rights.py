@@ -9,7 +9,9 @@ from schemas import topics
 from stream.roles import OUTPUTS, ROLES, WIRING
 from stream.settings import Settings
 
-Party = Literal["route", "score", "learn", "deliver", "sender", "reader", "operator"]
+Party = Literal[
+    "route", "score", "learn", "deliver", "personalizer", "sender", "reader", "operator"
+]
 PARTIES: tuple[Party, ...] = get_args(Party)
 
 _GROWING = (topics.LEAD_EVENTS, topics.LEAD_STATES)
@@ -78,6 +80,8 @@ def _needs(settings: Settings, party: Party, user: str) -> Iterator[Right]:
             # One group an endpoint; a prefix takes in those that are still to come.
             prefix = f"{settings.app_id}-webhooks-"
             yield Right(user, "group", prefix, "prefixed", ("Read",))
+        case "personalizer":
+            yield topic(topics.PERSONALIZER_EVENTS, "Read", "Write")
         case "operator":
             yield from _operator(settings, user)
         case role:

@@ -403,10 +403,34 @@ class Settings(BaseSettings):
     collect_in_flight_bytes: int = Field(
         33_554_432,
         ge=1_048_576,
-        description="Bytes of requests that may wait for Kafka; more are asked to come again.",
+        description="Bytes of requests over HTTP that may wait for Kafka; more are asked to come "
+        "again.",
     )
     collect_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
         5.0, description="Seconds that Kafka may take to acknowledge before the sender is told no."
+    )
+    personalizer_host: str = Field(
+        "127.0.0.1", description="Address at which `leadstream personalizer` ranks."
+    )
+    personalizer_port: int = Field(
+        9110, ge=0, le=65_535, description="Port at which it does; 0 takes a free one."
+    )
+    personalizer_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Who asks the personalizer has to bring one of these, as "
+        "Ocp-Apim-Subscription-Key; with commas.",
+    )
+    personalizer_epsilon: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.05, description="Share of what it ranks that is ranked by chance alone."
+    )
+    personalizer_reward_wait_s: Annotated[float, Field(ge=5, le=172_800)] = Field(
+        600.0, description="Seconds after an event was shown in which its rewards count."
+    )
+    personalizer_default_reward: Annotated[float, Field(ge=-1, le=1)] = Field(
+        0.0, description="Reward of an event that is not rewarded in that time."
+    )
+    personalizer_reward_aggregation: Literal["earliest", "sum"] = Field(
+        "earliest", description="Which rewards of an event count."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log lines that are written."
@@ -789,6 +813,10 @@ class Settings(BaseSettings):
     def senders(self) -> tuple[list[str], list[str]]:
         """Return the write keys of those who send over HTTP, and the origins of their pages."""
         return _items(self.write_keys.get_secret_value()), _items(self.collect_origins)
+
+    def rankers(self) -> list[str]:
+        """Return the keys of those who ask the personalizer."""
+        return _items(self.personalizer_keys.get_secret_value())
 
     def sealer(self) -> Sealer:
         """Return what seals and opens dead letters."""

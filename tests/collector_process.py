@@ -21,22 +21,25 @@ BASIC = {"Authorization": f"Basic {b64encode(f'{WRITE_KEY}:'.encode()).decode()}
 class CollectorHandle:
     """A running collector, its log and its URLs."""
 
+    command = "collect"
+    announces = "takes events at "
+
     def __init__(self, settings: Settings, log: Path) -> None:
         self.log = log
         log.touch()
-        self.process = PreparedProcess(["collect"], environment(settings), log, log)
+        self.process = PreparedProcess([self.command], environment(settings), log, log)
         self.url, self.metrics_url = self._wait_until_up()
 
     def _wait_until_up(self) -> tuple[str, str]:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             for line in self.log.read_text().splitlines():
-                if "takes events at " in line:
-                    url, metrics_url = line.split("takes events at ")[1].split("; metrics at ")
+                if self.announces in line:
+                    url, metrics_url = line.split(self.announces)[1].split("; metrics at ")
                     return url, metrics_url
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.02)
-        raise AssertionError(f"collector not up after {START_S} s:\n{self.log.read_text()}")
+        raise AssertionError(f"{self.command} not up after {START_S} s:\n{self.log.read_text()}")
 
     def stop(self) -> None:
         """Ask it to end, as an operator would."""

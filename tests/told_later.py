@@ -6,6 +6,7 @@ _GROUPS = (
     "leadstream_group_",
     "leadstream_fairness_",
     "leadstream_collect_requests",
+    "leadstream_personalizer_",
     "leadstream_webhook_",
 )
 WHERE_SOMETHING_IS_WRONG = {

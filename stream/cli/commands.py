@@ -28,6 +28,7 @@ PLACES = {
     "pixel-url": Place("collect", "Print the address of a pixel that tells when a mail is opened."),
     "deliver": Place("webhooks", "Post scores and triggers to the endpoints of the webhooks file."),
     "webhooks": Place("webhooks", "Endpoints that are posted to: how they do, who answers."),
+    "personalizer": Place("personalizer", "Rank over HTTP, learn of rewards, as Azure does."),
     "topics": Place("operate", "Create every topic that is missing, and verify the others."),
     "doctor": Place("doctor", "Look at all that a worker stands on, each line with a remedy."),
     "explain": Place("inspect", "Show a lead's score with its reasons, journey and decisions."),

@@ -47,7 +47,7 @@ class Room:
 
 
 class Intake:
-    """Appends records to the input topics.
+    """Appends records to some topics.
 
     What comes while Kafka is busy with a partition goes there as one batch after it: concurrent
     senders share a request, and nobody waits for a batch to fill.
@@ -56,11 +56,16 @@ class Intake:
     ----------
     timeout_s
         How long Kafka may take to acknowledge.
+    into
+        The topics.
     """
 
-    def __init__(self, settings: Settings, timeout_s: float) -> None:
+    def __init__(
+        self, settings: Settings, timeout_s: float, into: Sequence[topics.Topic] = topics.INPUTS
+    ) -> None:
         self._settings = settings
         self._timeout_s = timeout_s
+        self._into = into
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, tuple[str, int]] = {}
         self._opening = asyncio.Lock()
@@ -76,7 +81,7 @@ class Intake:
         Raises
         ------
         stream.kafka.administration.TopicError
-            If an input topic is missing.
+            If a topic is missing.
         aiokafka.errors.KafkaConnectionError
             If Kafka does not answer.
         """
@@ -88,7 +93,7 @@ class Intake:
             try:
                 await producer.start()
                 self._partitions = {
-                    topic.name: await self._found(producer, topic) for topic in topics.INPUTS
+                    topic.name: await self._found(producer, topic) for topic in self._into
                 }
             except BaseException:
                 await producer.stop()
@@ -138,7 +143,7 @@ class Intake:
             await self.open()
         producer = self._producer
         if producer is None:
-            raise KafkaError("the collector is stopping")
+            raise KafkaError("it is stopping")
         for record in records:
             topic, partitions = self._partitions[record.topic]
             partition = partition_of(record.key, partitions) if record.key else None

@@ -38,6 +38,8 @@ REMAINS: Mapping[str, str] = {
     topics.DEAD_LETTER_REPLAYS.name: "where refused events stood that were sent again",
     topics.ERASURES.name: "this record",
     topics.WEBHOOK_DELIVERIES.name: "scores and triggers that an endpoint has not taken yet",
+    topics.PERSONALIZER_EVENTS.name: "what was ranked: features as the caller sent them, who is "
+    "asked not to name anybody in them",
 }
 """Topic -> what of an erased lead stays there until its retention ends."""
 

@@ -138,6 +138,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     | {"topic": "nurture-triggers", "partition": 3, "offset": 17, "attempts": 2, "received_at": AT}
     | {"next_attempt_at": AT, "failure": None, "headers": {"ce-id": "6f0c"}, "event": {}},
     "webhook_disabled": {"endpoint": "crm", "disabled_at": AT},
+    "actions_ranked": {"event_id": "e-1", "occurred_at": AT, "context": [{"device": "phone"}]}
+    | {"actions": [{"id": "a", "features": [{"topic": "price"}], "probability": 1.0}]}
+    | {"reward_action_id": "a", "deferred": False, "learned": 3},
+    "rank_activated": {"event_id": "e-1", "occurred_at": AT},
+    "rank_rewarded": {"event_id": "e-1", "occurred_at": AT, "value": 1.0},
 }
 EXAMPLES = {name: {"type": name} | example for name, example in EXAMPLES.items()}
 

@@ -15,7 +15,7 @@ from stream.webhooks.schedule import MAX_ATTEMPTS, RETRY_DELAYS_S
 from stream.webhooks.signing import parse_secrets, signed_headers
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("### To webhooks\n")[1].split("\n## ")[0]
+SECTION = re.split(r"\n##+ ", README.split("### To webhooks\n")[1])[0]
 SECRET = "whsec_" + base64.b64encode(b"r" * 32).decode()
 
 

@@ -1,0 +1,1 @@
+"""Rank and reward over HTTP, as Azure Personalizer has them."""
