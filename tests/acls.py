@@ -1,7 +1,8 @@
-"""Granting and taking away the rights that a deployment needs, through Kafka's admin API."""
+"""A Kafka that asks who is there: its users, and granting and taking away their rights."""
 
 from collections.abc import Iterable, Iterator
 
+import pytest
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -10,9 +11,12 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from worker_process import own_settings, same_but
 
+from stream.kafka.brokers.broker import Broker, BrokerError
 from stream.kafka.brokers.jvm import JvmKafka
 from stream.rights import Right
+from stream.settings import Settings
 
 _RESOURCES = {
     "topic": ResourceType.TOPIC,
@@ -28,6 +32,35 @@ _OPERATIONS = {
     "Write": AclOperation.WRITE,
 }
 DEADLINE_S = 20.0
+
+
+def started(kafka: Broker, broker: JvmKafka) -> JvmKafka:
+    """Return a broker that is started, or skip where this machine cannot."""
+    try:
+        broker.start()
+    except BrokerError as error:
+        if kafka.kind == "jvm":
+            raise
+        pytest.skip(f"no Kafka of our own can be secured here: {error}")
+    return broker
+
+
+def scram_settings(broker: JvmKafka) -> Settings:
+    """Return settings for a broker with SCRAM, of a deployment of its own."""
+    return own_settings(
+        broker,
+        clock="wall",
+        partitions=1,
+        kafka_security_protocol="SASL_SSL",
+        kafka_sasl_mechanism="SCRAM-SHA-512",
+        kafka_ssl_ca_file=broker.ca_file,
+    )
+
+
+def login(broker: JvmKafka, settings: Settings, party: str) -> Settings:
+    """Return the settings of a user of this deployment that may do nothing yet."""
+    name = f"{settings.app_id}-{party}"
+    return same_but(settings, kafka_sasl_username=name, kafka_sasl_password=broker.add_user(name))
 
 
 def grant(broker: JvmKafka, rights: Iterable[Right]) -> None:

@@ -152,6 +152,8 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._reading.commit(lines)
         except (CommitFailedError, IllegalStateError):
             pass  # the partitions are another's by now, who reads again what was not committed
+        except DENIED:
+            raise
         except KafkaError as error:
             log.warning("cannot commit, tries again", error=fault_of(error))
 

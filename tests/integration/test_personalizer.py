@@ -8,49 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from azure.cognitiveservices.personalizer import PersonalizerClient
 from azure.cognitiveservices.personalizer.models import (
     ErrorResponseException,
     RankableAction,
     RankRequest,
 )
-from collector_process import CollectorHandle
-from msrest.authentication import CognitiveServicesCredentials
+from personalizer_process import KEY, PersonalizerHandle
 from worker_process import environment, own_settings, ran, same_but
 
 from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import Broker
 from stream.settings import Settings
 
-KEY = "a-key-of-these-tests"
 WAIT_S = 5.0
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
-
-
-class PersonalizerHandle(CollectorHandle):
-    """A running personalizer."""
-
-    command = "personalizer"
-    announces = "ranks at "
-
-    @property
-    def learned(self) -> int:
-        """How many rewards it had learned when it began."""
-        (line,) = [t for t in self.log.read_text().splitlines() if self.announces in t]
-        return int(line.split(", ")[1].split(" ")[0])
-
-    def metrics(self) -> list[str]:
-        """Return the lines of its metrics."""
-        return requests.get(self.metrics_url, timeout=10).text.splitlines()
-
-    def metric(self, start: str) -> float:
-        """Return the value of the one line that begins so."""
-        (line,) = [text for text in self.metrics() if text.startswith(start)]
-        return float(line.split(" ")[1])
-
-    def client(self, key: str = KEY) -> PersonalizerClient:
-        return PersonalizerClient(self.url, CognitiveServicesCredentials(key))
 
 
 @pytest.fixture

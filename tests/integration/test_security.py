@@ -11,16 +11,15 @@ from urllib.request import Request, urlopen
 
 import orjson
 import pytest
-from acls import grant, revoke
+from acls import grant, login, revoke, scram_settings, started
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
-from collector_process import BASIC, WRITE_KEY, collector
 from worker_process import WorkerHandle, environment, own_settings, ran, same_but, workers
 
 from schemas import topics
 from stream.kafka import authorization
 from stream.kafka.administration import ensure_topics
 from stream.kafka.authorization import DENIED, RightsError, check_rights, watch_rights
-from stream.kafka.brokers.broker import Broker, BrokerError
+from stream.kafka.brokers.broker import Broker
 from stream.kafka.brokers.jvm import JvmKafka
 from stream.kafka.clients import new_producer, new_reader, read_all
 from stream.kafka.transactions import addressed, append
@@ -38,38 +37,11 @@ TOKEN = "a-token-of-the-house"  # noqa: S105 - of this test alone
 pytestmark = [pytest.mark.kafka, pytest.mark.transactions]
 
 
-def _started(kafka: Broker, broker: JvmKafka) -> JvmKafka:
-    try:
-        broker.start()
-    except BrokerError as error:
-        if kafka.kind == "jvm":
-            raise
-        pytest.skip(f"no Kafka of our own can be secured here: {error}")
-    return broker
-
-
 @pytest.fixture(scope="module")
 def scram(kafka: Broker) -> Iterator[JvmKafka]:
     """Start a broker with SASL_SSL, SCRAM-SHA-512 and ACLs."""
-    with _started(kafka, JvmKafka(sasl="SCRAM-SHA-512", tls=True, acls=True)) as broker:
+    with started(kafka, JvmKafka(sasl="SCRAM-SHA-512", tls=True, acls=True)) as broker:
         yield broker
-
-
-def _scram_settings(broker: JvmKafka) -> Settings:
-    return own_settings(
-        broker,
-        clock="wall",
-        partitions=1,
-        kafka_security_protocol="SASL_SSL",
-        kafka_sasl_mechanism="SCRAM-SHA-512",
-        kafka_ssl_ca_file=broker.ca_file,
-    )
-
-
-def _login(broker: JvmKafka, settings: Settings, party: str) -> Settings:
-    """Return the settings of a user of this deployment that may do nothing yet."""
-    name = f"{settings.app_id}-{party}"
-    return same_but(settings, kafka_sasl_username=name, kafka_sasl_password=broker.add_user(name))
 
 
 def _event(kind: str, number: int, **fields: object) -> tuple[str, bytes]:
@@ -129,36 +101,12 @@ def _shown_lead(url: str, lead_id: str) -> Any:
         return orjson.loads(answer.read())
 
 
-def test_a_collector_takes_events_in_with_the_rights_of_a_sender_and_names_one_that_is_missing(
-    scram: JvmKafka, tmp_path: Path
-) -> None:
-    base = same_but(_scram_settings(scram), collect_port=0, write_keys=WRITE_KEY)
-    operator, sender = (_login(scram, base, party) for party in ("operator", "sender"))
-    needed = rights(base, ("sender",), sender.kafka_sasl_username)
-    grant(scram, [*rights(base, ("operator",), operator.kafka_sasl_username), *needed])
-    asyncio.run(ensure_topics(operator))
-    body = orjson.dumps({"userId": "L1", "event": "Signed Up", "type": "track"})
-    with collector(sender, tmp_path) as running:
-        asked = Request(f"{running.url}/v1/track", body, BASIC)  # noqa: S310 - its own
-        with urlopen(asked, timeout=DEADLINE_S) as answer:  # noqa: S310
-            assert answer.status == 200
-
-    missing = next(r for r in needed if r.name == base.topic(topics.PAGE_VIEWS.name))
-    revoke(scram, missing)
-    done = ran(environment(sender), "collect", timeout_s=DEADLINE_S)
-    said = [line for line in done.stderr.splitlines() if "denies" in line]
-    assert done.returncode == 1, done.stderr
-    assert len(said) == 1, done.stderr
-    assert missing.name in said[0]
-    assert "leadstream topics --acls" in said[0]
-
-
 def test_each_party_does_its_work_with_its_own_rights_and_no_more(
     scram: JvmKafka, tmp_path: Path
 ) -> None:
-    base = _scram_settings(scram)
+    base = scram_settings(scram)
     operator, worker, sender, reader = (
-        _login(scram, base, party) for party in ("operator", "worker", "sender", "reader")
+        login(scram, base, party) for party in ("operator", "worker", "sender", "reader")
     )
     for parties, settings in (
         (("operator",), operator),
@@ -194,9 +142,9 @@ def test_each_party_does_its_work_with_its_own_rights_and_no_more(
 @pytest.fixture(scope="module")
 def deployed(scram: JvmKafka) -> tuple[Settings, list[Right]]:
     """Return a worker's settings and its rights, its topics being there."""
-    base = _scram_settings(scram)
-    worker = _login(scram, base, "worker")
-    operator = _login(scram, base, "operator")
+    base = scram_settings(scram)
+    worker = login(scram, base, "worker")
+    operator = login(scram, base, "operator")
     needed = rights(base, ROLES, worker.kafka_sasl_username)
     grant(scram, [*needed, *rights(base, ["operator"])])
     asyncio.run(ensure_topics(operator))
@@ -259,7 +207,7 @@ async def test_a_right_that_is_taken_away_later_is_noticed(
 
 
 def test_mutual_tls_names_the_user(kafka: Broker, tmp_path: Path) -> None:
-    with _started(kafka, JvmKafka(client_certificates=True, acls=True)) as broker:
+    with started(kafka, JvmKafka(client_certificates=True, acls=True)) as broker:
         base = own_settings(
             broker,
             clock="wall",
@@ -291,7 +239,7 @@ def test_mutual_tls_names_the_user(kafka: Broker, tmp_path: Path) -> None:
 def test_leads_are_scored_over_tls_with_a_user_and_its_password(
     kafka: Broker, tmp_path: Path
 ) -> None:
-    with _started(kafka, JvmKafka(sasl="PLAIN", tls=True)) as broker:
+    with started(kafka, JvmKafka(sasl="PLAIN", tls=True)) as broker:
         settings = own_settings(
             broker,
             clock="wall",
