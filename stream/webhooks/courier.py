@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -129,7 +130,8 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._commit_lines(lines)
+        with suppress(*DENIED):  # it ends as it is, or hears of it again where it goes on
+            await self._commit_lines(lines)
 
     async def _read(self) -> None:
         while True:

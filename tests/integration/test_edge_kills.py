@@ -1,4 +1,4 @@
-"""Nothing that a collector acknowledged is lost: not by its own death, not by a broker's."""
+"""Nothing taken in or to be delivered is lost: not by a process's death, not by a broker's."""
 
 import asyncio
 import os
@@ -12,6 +12,8 @@ import aiohttp
 import orjson
 import pytest
 from collector_process import BASIC, WRITE_KEY, CollectorHandle
+from deliverer_process import deliverer, send, trigger, webhook
+from webhook_receiver import Receiver, receiver
 from worker_process import own_settings
 
 from schemas import topics
@@ -27,6 +29,7 @@ COLLECTOR_KILLS = 4
 BETWEEN_S = 2.0
 """Of load between two kills."""
 DOWN_S = 3.0
+SENT_EACH = 20
 PARTITIONS = 4
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(230)]
 
@@ -128,6 +131,36 @@ async def test_what_was_acknowledged_outlives_the_collector_and_a_broker(
     assert load.acknowledged
     assert load.failures, "the kills met nobody"
     assert not lost
+
+
+async def test_what_is_to_be_delivered_outlives_a_broker(cluster: JvmKafka, tmp_path: Path) -> None:
+    settings = own_settings(
+        cluster,
+        replication=3,
+        partitions=PARTITIONS,
+        clock="wall",
+        webhooks_file=tmp_path / "webhooks.toml",
+    )
+    await ensure_topics(settings)
+    async with receiver() as taking:
+        assert settings.webhooks_file is not None
+        settings.webhooks_file.write_text(webhook("calls", taking), encoding="utf-8")
+        async with deliverer(settings, tmp_path, ("calls", taking)):
+            sent = 0
+            for killed in (1, 2, 3):  # one of them coordinates the group, and leads a partition
+                await asyncio.to_thread(cluster.kill_broker, killed)
+                for _ in range(SENT_EACH):
+                    await send(settings, [trigger(sent)])
+                    sent += 1
+                await asyncio.to_thread(cluster.start_broker, killed)
+                await taking.until(lambda r, least=sent: len(_numbers(r)) >= least)
+    came = [message["number"] for _, message in taking.came]
+    print(f"{sent} triggers through 3 kills of a broker: {len(came) - sent} came twice")
+    assert set(came) == set(range(sent))
+
+
+def _numbers(taking: Receiver) -> set[int]:
+    return {message["number"] for _, message in taking.came}
 
 
 def _free_port() -> int:
