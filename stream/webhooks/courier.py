@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -130,8 +129,7 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        with suppress(*DENIED):  # it ends as it is, or hears of it again where it goes on
-            await self._commit_lines(lines)
+        await self._commit_lines(lines)
 
     async def _read(self) -> None:
         while True:
@@ -154,8 +152,6 @@ class Courier(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._reading.commit(lines)
         except (CommitFailedError, IllegalStateError):
             pass  # the partitions are another's by now, who reads again what was not committed
-        except DENIED:
-            raise
         except KafkaError as error:
             log.warning("cannot commit, tries again", error=fault_of(error))
 

@@ -116,3 +116,33 @@ def test_the_documented_rights_suffice_and_one_that_is_missing_is_named_in_one_l
     assert len(said) == 1, done.stderr
     assert missing.name in said[0]
     assert "leadstream topics --acls" in said[0]
+
+
+def test_a_deliverer_that_may_no_longer_commit_ends_and_says_so(
+    scram: JvmKafka, tmp_path: Path
+) -> None:
+    base = same_but(scram_settings(scram), webhooks_file=tmp_path / "webhooks.toml")
+    operator, user, scorer = (login(scram, base, who) for who in ("operator", "edge", "scorer"))
+    needed = rights(base, ("deliver",), user.kafka_sasl_username)
+    grant(scram, [*rights(base, ("operator",), operator.kafka_sasl_username), *needed])
+    grant(scram, rights(base, ROLES, scorer.kafka_sasl_username))
+    asyncio.run(ensure_topics(operator))
+    group = next(r for r in needed if r.resource == "group")
+
+    async def deliver() -> tuple[int, str]:
+        async with receiver() as taking:
+            assert base.webhooks_file is not None
+            base.webhooks_file.write_text(webhook("calls", taking), encoding="utf-8")
+            async with deliverer(user, tmp_path, ("calls", taking)) as running:
+                await send(scorer, [trigger(1)])
+                await taking.until(lambda r: len(r.taken) >= 1)
+                await asyncio.to_thread(revoke, scram, group)
+                await send(scorer, [trigger(2)])
+                code = await asyncio.to_thread(running.process.wait, DEADLINE_S)
+                return code, running.log.read_text()
+
+    code, log = asyncio.run(deliver())
+    assert code == 1, log
+    (said,) = [line for line in log.splitlines() if line.startswith("leadstream:")]
+    assert "denies" in said
+    assert "leadstream topics --acls" in said
