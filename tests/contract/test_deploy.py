@@ -175,7 +175,7 @@ def test_every_variable_is_a_setting(path: Path) -> None:
 
 
 def test_compose_values_are_accepted_as_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for service in ("topics", "worker", "collector", "deliverer"):
+    for service in ("topics", "worker", "collector", "deliverer", "personalizer"):
         for name, value in compose()["services"][service]["environment"].items():
             default = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
             monkeypatch.setenv(name, default[1] if default else value)
@@ -213,7 +213,7 @@ def test_the_worker_is_healthy_when_it_is_ready_and_starts_after_its_topics() ->
         r"^HEALTHCHECK [^A-Z]*CMD .*/health/ready", DOCKERFILE.read_text(), re.MULTILINE
     )
     assert services["topics"]["command"] == ["topics"]
-    for name in ("worker", "collector", "deliverer"):
+    for name in ("worker", "collector", "deliverer", "personalizer"):
         assert "healthcheck" not in services[name], "the image has one"
         assert services[name]["depends_on"]["topics"]["condition"] == (
             "service_completed_successfully"
@@ -221,7 +221,7 @@ def test_the_worker_is_healthy_when_it_is_ready_and_starts_after_its_topics() ->
 
 
 def test_containers_of_leadstream_may_write_to_a_folder_in_memory_only() -> None:
-    for name in ("topics", "worker", "collector", "deliverer"):
+    for name in ("topics", "worker", "collector", "deliverer", "personalizer"):
         service = compose()["services"][name]
 
         assert service["read_only"]
