@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,13 @@ def watched(
     with workers(settings, folder) as (worker,):
         target = worker.wait_until_up().removeprefix("http://")
         with prometheus(folder, [target], RULES) as asked:
-            events = Simulation(events=EVENTS, seed=5, start=SIMULATION_START)
+            events = iter(Simulation(events=EVENTS, seed=5, start=SIMULATION_START))
+            asyncio.run(feed(settings, islice(events, EVENTS // 2)))
+            # A counter that is first seen at its end has not grown: rates would be 0.
+            deadline = time.monotonic() + SAMPLES_S
+            while not asked.has_answered('leadstream_events_total{role="route"}'):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
             asyncio.run(feed(settings, events))
             yield asked
 
