@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import ValidationError
 
 from online_models.policy.square_cb import SquareCB
 from schemas.personalizer import ActionsRanked, RankActivated, RankRewarded
@@ -167,6 +168,12 @@ def test_what_is_nested_too_deep_is_refused():
 def test_rewards_that_are_not_valid_are_refused(body: bytes):
     with pytest.raises(RefusedRequestError):
         rewarded(body)
+
+
+def test_a_record_whose_action_is_none_of_its_actions_is_none_of_ours():
+    event = House().rank("e", 0.0)
+    with pytest.raises(ValidationError, match="none of the actions"):
+        ActionsRanked.model_validate({**event.model_dump(), "reward_action_id": "z"})
 
 
 def test_rewards_of_both_ends_are_taken():
