@@ -1,8 +1,8 @@
 """Topic ``personalizer-events``: what was ranked, whether it was shown, what that brought."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from schemas.base import Json, Message, Probability, Timestamp
 
@@ -35,12 +35,6 @@ class ActionsRanked(Message):
     reward_action_id: EventId
     deferred: bool
     learned: Annotated[int, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _taken_of_those(self) -> Self:
-        if all(action.id != self.reward_action_id for action in self.actions):
-            raise ValueError("reward_action_id is none of the actions")
-        return self
 
 
 class RankActivated(Message):

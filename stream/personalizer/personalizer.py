@@ -161,7 +161,9 @@ class Personalizer:
             return
         sent = [(action.id, action.features) for action in event.actions]
         open_ids = (action.id for action in event.actions if action.probability > 0.0)
-        taken = next(a.features for a in event.actions if a.id == event.reward_action_id)
+        taken = next((a.features for a in event.actions if a.id == event.reward_action_id), None)
+        if taken is None:
+            return  # somebody else wrote it: it must not hold up what comes after
         found = self._open[event.event_id] = _Open(
             at_s,
             digest_of(event.context, sent, open_ids),

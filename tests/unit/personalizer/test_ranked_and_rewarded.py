@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 import pytest
-from pydantic import ValidationError
 
 from online_models.policy.square_cb import SquareCB
 from schemas.personalizer import ActionsRanked, RankActivated, RankRewarded
@@ -170,10 +169,11 @@ def test_rewards_that_are_not_valid_are_refused(body: bytes):
         rewarded(body)
 
 
-def test_a_record_whose_action_is_none_of_its_actions_is_none_of_ours():
-    event = House().rank("e", 0.0)
-    with pytest.raises(ValidationError, match="none of the actions"):
-        ActionsRanked.model_validate({**event.model_dump(), "reward_action_id": "z"})
+def test_a_record_whose_action_is_none_of_its_actions_is_passed_over():
+    house, other = House(), House()
+    event = other.rank("e", 0.0)
+    house.personalizer.apply(event.model_copy(update={"reward_action_id": "z"}))
+    assert house.personalizer.pending == 0
 
 
 def test_rewards_of_both_ends_are_taken():
