@@ -13,6 +13,7 @@ import orjson
 import pytest
 from collector_process import BASIC, WRITE_KEY, CollectorHandle
 from deliverer_process import deliverer, send, trigger, webhook
+from personalizer_process import KEY, PersonalizerHandle, rank_body
 from webhook_receiver import Receiver, receiver
 from worker_process import own_settings
 
@@ -21,6 +22,7 @@ from stream.kafka.administration import ensure_topics
 from stream.kafka.brokers.broker import BrokerError
 from stream.kafka.brokers.jvm import JvmKafka
 from stream.kafka.clients import read_all
+from stream.personalizer.server import KEY_HEADER
 from stream.settings import Settings
 
 SENDERS = 6
@@ -157,6 +159,55 @@ async def test_what_is_to_be_delivered_outlives_a_broker(cluster: JvmKafka, tmp_
     came = [message["number"] for _, message in taking.came]
     print(f"{sent} triggers through 3 kills of a broker: {len(came) - sent} came twice")
     assert set(came) == set(range(sent))
+
+
+async def test_what_was_ranked_and_rewarded_outlives_a_broker(
+    cluster: JvmKafka, tmp_path: Path
+) -> None:
+    settings = own_settings(
+        cluster,
+        replication=3,
+        clock="wall",
+        personalizer_port=0,
+        personalizer_keys=KEY,
+        collect_timeout_s=5.0,
+    )
+    await ensure_topics(settings)
+    running = await asyncio.to_thread(PersonalizerHandle, settings, tmp_path / "personalizer.log")
+    acknowledged, failures = set[tuple[str, str]](), 0
+
+    async def told(session: aiohttp.ClientSession, path: str, body: object) -> bool:
+        url = f"{running.url}/personalizer/v1.0/{path}"
+        async with session.post(url, data=orjson.dumps(body)) as answer:
+            assert answer.status in {201, 204, 503}, await answer.text()
+            return answer.status != 503
+
+    async def ask(event_id: str) -> None:
+        nonlocal failures
+        for kind, path, body in (
+            ("actions_ranked", "rank", {**rank_body(), "eventId": event_id}),
+            ("rank_rewarded", f"events/{event_id}/reward", {"value": 1.0}),
+        ):
+            while not await told(session, path, body):
+                failures += 1
+                await asyncio.sleep(0.1)
+            acknowledged.add((kind, event_id))
+
+    try:
+        async with aiohttp.ClientSession(headers={KEY_HEADER: KEY}) as session:
+            for killed in (1, 2, 3):
+                await ask(f"before-{killed}")
+                await asyncio.to_thread(cluster.kill_broker, killed)
+                async with asyncio.timeout(60):
+                    await asyncio.gather(*(ask(f"{killed}-{n}") for n in range(SENT_EACH)))
+                await asyncio.to_thread(cluster.start_broker, killed)
+    finally:
+        await asyncio.to_thread(running.stop)
+    records = await read_all(settings, settings.topic(topics.PERSONALIZER_EVENTS.name), 0)
+    found = {(e["type"], e["event_id"]) for r in records if (e := orjson.loads(r.value))}
+    lost = len(acknowledged - found)
+    print(f"{len(acknowledged)} acknowledged, {failures} requests sent again: {lost} lost")
+    assert acknowledged <= found
 
 
 def _numbers(taking: Receiver) -> set[int]:
