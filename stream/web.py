@@ -12,6 +12,7 @@ from yarl import URL
 
 from stream.addresses import is_loopback
 from stream.lead.identity import LeadNotFoundError
+from stream.listening import Listener
 from stream.metrics import REGISTRY
 
 OPEN_PATHS = frozenset({"/metrics", "/health/live", "/health/ready"})
@@ -74,7 +75,7 @@ class WebServer:
         self._console = console
         self._open_paths = OPEN_PATHS | (frozenset() if console is None else console.open_paths)
         self._asking = asyncio.Lock()
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener()
 
     def application(self) -> web.Application:
         """Return the routes behind their guards."""
@@ -94,18 +95,13 @@ class WebServer:
     async def start(self) -> str:
         """Listen; return the base URL."""
         # Open pages never end by themselves.
-        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        self._runner = runner
-        site = web.TCPSite(runner, self._host, self._port)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        return f"http://{host}:{port}"
+        return await self._listener.start(
+            self.application(), self._host, self._port, shutdown_timeout=1.0
+        )
 
     async def stop(self) -> None:
         """Listen no longer."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:

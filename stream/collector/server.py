@@ -28,6 +28,7 @@ from stream.collector.refusals import RefusedRequestError
 from stream.collector.requests import RETRY_SOON_S, browser_of, read_body, size_bytes_of
 from stream.collector.webhooks import Mailgun, SendGrid
 from stream.kafka.intake import Intake, NotAcknowledgedError, Room
+from stream.listening import Listener
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +101,7 @@ class CollectorServer:
         self._room = room
         self._mails = mails
         self._clock = clock
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener()
 
     def application(self) -> web.Application:
         """Return the routes."""
@@ -121,17 +122,11 @@ class CollectorServer:
     async def start(self, host: str, port: int) -> str:
         """Listen; return the base URL."""
         # Bodies are unpacked here, within bounds, and not by the framework.
-        runner = web.AppRunner(self.application(), access_log=None, auto_decompress=False)
-        await runner.setup()
-        self._runner = runner
-        await web.TCPSite(runner, host, port).start()
-        found = runner.addresses[0][:2]
-        return f"http://{found[0]}:{found[1]}"
+        return await self._listener.start(self.application(), host, port, auto_decompress=False)
 
     async def stop(self) -> None:
         """Listen no longer, and end what is under way."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     def _answering(
         self, endpoint: str, work: Callable[[web.Request], Awaitable[web.Response]]

@@ -18,6 +18,7 @@ from stream.collector.refusals import RefusedRequestError
 from stream.collector.requests import RETRY_SOON_S, read_body, size_bytes_of
 from stream.kafka.intake import Intake, NotAcknowledgedError, Room
 from stream.lead.outputs import Output, rfc3339
+from stream.listening import Listener
 from stream.personalizer.personalizer import Event, Personalizer
 from stream.personalizer.requests import MAX_BODY_BYTES, asked, refused, rewarded
 
@@ -65,7 +66,7 @@ class PersonalizerServer:
         self._intake = intake
         self._room = room
         self._clock = clock
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener()
 
     def application(self) -> web.Application:
         """Return the routes."""
@@ -80,17 +81,11 @@ class PersonalizerServer:
 
     async def start(self, host: str, port: int) -> str:
         """Listen; return the base URL."""
-        runner = web.AppRunner(self.application(), access_log=None, auto_decompress=False)
-        await runner.setup()
-        self._runner = runner
-        await web.TCPSite(runner, host, port).start()
-        found = runner.addresses[0][:2]
-        return f"http://{found[0]}:{found[1]}"
+        return await self._listener.start(self.application(), host, port, auto_decompress=False)
 
     async def stop(self) -> None:
         """Listen no longer, and end what is under way."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     def _answering(
         self, endpoint: str, work: Callable[[web.Request, bytes], Awaitable[web.Response]]
