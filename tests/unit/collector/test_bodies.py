@@ -43,8 +43,8 @@ def test_a_zip_bomb_is_refused_without_being_unpacked() -> None:
     [
         (b"x" * (MAX_BODY_BYTES + 1), "", 413, "at most 512,000"),
         (b"{}", "gzip", 400, "take away the header Content-Encoding"),
-        (gzip.compress(b"{}" * 500)[:-3], "gzip", 400, "cut off"),
-        (gzip.compress(b"{}") + b"more", "gzip", 400, "behind its end"),
+        (gzip.compress(b"{}" * 500, mtime=0)[:-3], "gzip", 400, "cut off"),
+        (gzip.compress(b"{}", mtime=0) + b"more", "gzip", 400, "behind its end"),
         (b"{}", "br", 415, "Content-Encoding = br: send gzip"),
     ],
 )
