@@ -1,7 +1,6 @@
 """The one place of wiring: settings in, a running worker out."""
 
 import asyncio
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from stream.agents.route import RouteWorker, route
 from stream.agents.score import ScoreWorker, score
 from stream.console.serving import ServedConsole
 from stream.kafka.authorization import check_rights, watch_rights
+from stream.kafka.event_loop import told_to_end
 from stream.kafka.lag import observe_lag
 from stream.kafka.lane import Worker
 from stream.kafka.ownership import Ownership
@@ -104,11 +104,8 @@ class WorkerProcess:
         started
             Called with the base URL of metrics and health when the worker is up.
         """
-        loop = asyncio.get_running_loop()
-        self._crash = loop.create_future()
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+        self._crash = asyncio.get_running_loop().create_future()
+        stopping = told_to_end()
         needed = rights(self._settings, self._roles, self._settings.kafka_sasl_username)
         await check_rights(self._settings, needed)
         await self._follower.start()

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
+from stream.cli.serving import serving_settings
 from stream.collector.pixel import pixel_path
 from stream.collector.process import CollectorError, CollectorProcess
 from stream.kafka import event_loop
-from stream.logs import configure_logs
 from stream.settings import Settings
 
 
@@ -24,10 +23,7 @@ def collect() -> None:
 
     Example: LEADSTREAM_WRITE_KEYS=$(openssl rand -hex 16) leadstream collect
     """
-    settings = Settings()
-    configure_logs(settings.log_level, settings.log_format)
-    warn_of_development_keys(settings)
-    collect_garbage_rarely()
+    settings = serving_settings()
 
     def started(url: str, metrics_url: str) -> None:
         print(

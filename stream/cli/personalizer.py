@@ -4,11 +4,9 @@ import sys
 
 import typer
 
-from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
+from stream.cli.serving import serving_settings
 from stream.kafka import event_loop
-from stream.logs import configure_logs
 from stream.personalizer.process import PersonalizerProcess
-from stream.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -21,10 +19,7 @@ def personalizer() -> None:
 
     Example: LEADSTREAM_PERSONALIZER_KEYS=$(openssl rand -hex 16) leadstream personalizer
     """
-    settings = Settings()
-    configure_logs(settings.log_level, settings.log_format)
-    warn_of_development_keys(settings)
-    collect_garbage_rarely()
+    settings = serving_settings()
 
     def started(url: str, metrics_url: str, learned: int) -> None:
         print(

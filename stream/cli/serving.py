@@ -5,9 +5,19 @@ import gc
 import structlog
 
 from stream.addresses import is_loopback
+from stream.logs import configure_logs
 from stream.settings import Settings
 
 GC_THRESHOLDS = (50_000, 20, 100)
+
+
+def serving_settings() -> Settings:
+    """Return the settings of a process of its own, and prepare it."""
+    settings = Settings()
+    configure_logs(settings.log_level, settings.log_format)
+    warn_of_development_keys(settings)
+    collect_garbage_rarely()
+    return settings
 
 
 def collect_garbage_rarely() -> None:

@@ -9,9 +9,8 @@ from uuid import uuid4
 import orjson
 import typer
 
-from stream.cli.serving import collect_garbage_rarely, warn_of_development_keys
+from stream.cli.serving import serving_settings
 from stream.kafka import event_loop
-from stream.logs import configure_logs
 from stream.settings import Settings
 from stream.webhooks.checks import enable_endpoint, endpoints_with_standing, sent_test
 from stream.webhooks.process import DelivererProcess
@@ -37,10 +36,7 @@ def deliver() -> None:
 
     Example: LEADSTREAM_WEBHOOKS_FILE=webhooks.toml leadstream deliver
     """
-    settings = Settings()
-    configure_logs(settings.log_level, settings.log_format)
-    warn_of_development_keys(settings)
-    collect_garbage_rarely()
+    settings = serving_settings()
 
     def started(metrics_url: str, names: list[str]) -> None:
         print(

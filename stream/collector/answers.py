@@ -7,6 +7,7 @@ import orjson
 from aiohttp import web
 
 from stream.collector.collecting import Call, Collected
+from stream.collector.refusals import RefusedRequestError
 from stream.lead.routing import Refusal
 
 _SUCCESS = orjson.dumps({"success": True})
@@ -30,6 +31,14 @@ def outcome(call: Call | None, found: list[Collected]) -> web.Response:
 def _refusal(refusal: Refusal) -> dict[str, Any]:
     message = refusal.detail or refusal.message
     return {"reason": refusal.reason, "field": refusal.field, "message": message}
+
+
+def refusal_answer(error: RefusedRequestError, body: Mapping[str, Any]) -> web.Response:
+    """Return what a request is answered that is refused whole, and when to send it again."""
+    response = answered(body, error.status)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def answered(body: Mapping[str, Any], status: int) -> web.Response:

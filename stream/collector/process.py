@@ -1,7 +1,5 @@
 """The collector as a process: HTTP at one end, Kafka at the other, metrics beside it."""
 
-import asyncio
-import signal
 from collections.abc import Callable
 
 import structlog
@@ -14,6 +12,7 @@ from stream.collector.server import CollectorServer, Mails
 from stream.collector.webhooks import Mailgun, SendGrid
 from stream.expected import ExpectedError
 from stream.kafka.authorization import check_rights
+from stream.kafka.event_loop import told_to_end
 from stream.kafka.intake import Intake, Room
 from stream.lead.routing import Router
 from stream.rights import rights
@@ -83,9 +82,7 @@ class CollectorProcess:
         stream.kafka.administration.TopicError
             If an input topic is missing.
         """
-        told = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        told = told_to_end()
         user = self._settings.kafka_sasl_username
         await check_rights(self._settings, rights(self._settings, ("sender",), user))
         try:

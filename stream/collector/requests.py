@@ -4,8 +4,9 @@ import asyncio
 
 from aiohttp import web
 
-from stream.collector.bodies import too_large
+from stream.collector.bodies import too_large, unpacked
 from stream.collector.refusals import RefusedRequestError
+from stream.kafka.intake import Room
 
 BODY_TIMEOUT_S = 10.0
 RETRY_SOON_S = 1
@@ -44,6 +45,37 @@ def size_bytes_of(request: web.Request, most_bytes: int) -> int:
     if length is None or request.headers.get("Content-Encoding"):
         return most_bytes
     return length
+
+
+def take_room(request: web.Request, room: Room, most_bytes: int) -> int:
+    """Return the bytes that a request has taken of the room, to be given back.
+
+    Raises
+    ------
+    RefusedRequestError
+        If it is too large, or there is no room for it now.
+    """
+    size_bytes = size_bytes_of(request, most_bytes)
+    if not room.take(size_bytes):
+        raise RefusedRequestError(
+            429,
+            f"{room.taken_bytes:,} bytes are under way, at most {room.limit_bytes:,} "
+            "(LEADSTREAM_COLLECT_IN_FLIGHT_BYTES); send this again later",
+            retry_after_s=RETRY_SOON_S,
+        )
+    return size_bytes
+
+
+async def plain_body(request: web.Request, most_bytes: int) -> bytes:
+    """Return a request's body without its encoding.
+
+    Raises
+    ------
+    RefusedRequestError
+        If it is too large, does not come in time, or is not what its encoding says.
+    """
+    body = await read_body(request, most_bytes)
+    return unpacked(body, request.headers.get("Content-Encoding", ""), most_bytes)
 
 
 def browser_of(request: web.Request) -> str | None:

@@ -15,17 +15,16 @@ from prometheus_client import Counter
 from stream import metrics
 from stream.collector import pixel
 from stream.collector.access import Access, preflight
-from stream.collector.answers import answered, outcome
+from stream.collector.answers import outcome, refusal_answer
 from stream.collector.bodies import (
     MAX_BODY_BYTES,
     MAX_WEBHOOK_BYTES,
     parsed_batch,
     parsed_message,
-    unpacked,
 )
 from stream.collector.collecting import Call, Collected, Collector, Delivery
 from stream.collector.refusals import RefusedRequestError
-from stream.collector.requests import RETRY_SOON_S, browser_of, read_body, size_bytes_of
+from stream.collector.requests import browser_of, plain_body, take_room
 from stream.collector.webhooks import Mailgun, SendGrid
 from stream.kafka.intake import Intake, NotAcknowledgedError, Room
 from stream.listening import Listener
@@ -143,9 +142,7 @@ class CollectorServer:
                 else:
                     response = await work(request)
             except RefusedRequestError as error:
-                response = answered(error.body(), error.status)
-                if error.retry_after_s is not None:
-                    response.headers["Retry-After"] = str(error.retry_after_s)
+                response = refusal_answer(error, error.body())
                 if error.status == 401:
                     response.headers["WWW-Authenticate"] = 'Basic realm="leadstream"'
             response.headers.update(allowed)
@@ -223,20 +220,10 @@ class CollectorServer:
         most_bytes: int = MAX_BODY_BYTES,
     ) -> list[Collected]:
         """Return what was made of a request's body, once Kafka has all of it."""
-        size_bytes = size_bytes_of(request, most_bytes)
-        if not self._room.take(size_bytes):
-            raise RefusedRequestError(
-                429,
-                f"{self._room.taken_bytes:,} bytes are under way, at most "
-                f"{self._room.limit_bytes:,} (LEADSTREAM_COLLECT_IN_FLIGHT_BYTES); send this "
-                "again later",
-                retry_after_s=RETRY_SOON_S,
-            )
+        size_bytes = take_room(request, self._room, most_bytes)
         hands_over = False
         try:
-            body = await read_body(request, most_bytes)
-            plain = unpacked(body, request.headers.get("Content-Encoding", ""), most_bytes)
-            found = await made(plain)
+            found = await made(await plain_body(request, most_bytes))
             hands_over = True
             await self._append(found, lambda: self._room.give_back(size_bytes))
         finally:

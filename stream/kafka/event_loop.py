@@ -1,6 +1,7 @@
-"""The event loop that a worker runs on."""
+"""The event loop that processes run on, and how they are told to end."""
 
 import asyncio
+import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -25,6 +26,14 @@ class EventLoop(uvloop.Loop):
         if kwargs.get("ssl"):
             kwargs.setdefault("ssl_shutdown_timeout", TLS_CLOSE_S)
         return await super().create_connection(*args, **kwargs)
+
+
+def told_to_end() -> asyncio.Event:
+    """Return what is set once SIGTERM or SIGINT comes."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -111,7 +111,7 @@ class Personalizer:
             {
                 "event_id": event_id,
                 "occurred_at": rfc3339(now_s),
-                "context": asked.request.context or [],
+                "context": asked.request.context,
                 "actions": [
                     RankedAction(
                         id=action.id,

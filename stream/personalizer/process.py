@@ -1,7 +1,6 @@
 """The personalizer as a process: HTTP at one end, Kafka at the other, metrics beside it."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 
 import structlog
@@ -11,6 +10,7 @@ from schemas import topics
 from stream import metrics
 from stream.expected import ExpectedError
 from stream.kafka.authorization import check_rights
+from stream.kafka.event_loop import told_to_end
 from stream.kafka.intake import Intake, Room
 from stream.personalizer.following import Follower
 from stream.personalizer.personalizer import Personalizer, Terms
@@ -82,9 +82,7 @@ class PersonalizerProcess:
         stream.kafka.administration.TopicError
             If the topic is missing.
         """
-        told = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        told = told_to_end()
         user = self._settings.kafka_sasl_username
         await check_rights(self._settings, rights(self._settings, ("personalizer",), user))
         following: asyncio.Task[None] | None = None

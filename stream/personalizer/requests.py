@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from schemas.base import fault_of
 from schemas.personalizer import EventId, Reward
@@ -21,6 +21,10 @@ MAX_PAIRS = 50_000
 """Of a feature of the context and one of an action: so many are weighed within some 50 ms."""
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+_NONE_IS_EMPTY = BeforeValidator(lambda given: [] if given is None else given)
+"""Azure's clients send null for what is not given."""
 
 
 def _objects(given: list[Any]) -> list[Any]:
@@ -45,11 +49,13 @@ class RankableAction(_Asked):
 class RankRequest(_Asked):
     """Which of these actions is for somebody of whom this is known."""
 
-    context: Annotated[list[Any] | None, AfterValidator(lambda c: _objects(c or []))] = Field(
-        None, alias="contextFeatures"
+    context: Annotated[list[Any], _NONE_IS_EMPTY, AfterValidator(_objects)] = Field(
+        default_factory=list, alias="contextFeatures"
     )
     actions: Annotated[list[RankableAction], Field(min_length=1, max_length=MAX_ACTIONS)]
-    excluded: list[str] | None = Field(None, alias="excludedActions")
+    excluded: Annotated[list[str], _NONE_IS_EMPTY] = Field(
+        default_factory=list, alias="excludedActions"
+    )
     event_id: EventId | None = Field(None, alias="eventId")
     deferred: bool | None = Field(None, alias="deferActivation")
 
@@ -93,19 +99,19 @@ def asked(body: bytes) -> Asked:
 
 
 def _checked(request: RankRequest) -> Asked:
-    context = features_of(request.context or ())
+    context = features_of(request.context)
     actions = {action.id: action_features(action.id, action.features) for action in request.actions}
     if len(actions) < len(request.actions):
         counts = Counter(action.id for action in request.actions)
         twice = next(action_id for action_id, count in counts.items() if count > 1)
         raise refused(f"actions: {twice!r:.80} is there twice; give each action once", "actions")
-    unknown = next((a for a in request.excluded or () if a not in actions), None)
+    unknown = next((a for a in request.excluded if a not in actions), None)
     if unknown is not None:
         raise refused(
             f"excludedActions: {unknown!r:.80} is none of the actions; name those that are",
             "excludedActions",
         )
-    open_ids = actions.keys() - set(request.excluded or ())
+    open_ids = actions.keys() - set(request.excluded)
     if not open_ids:
         raise refused(
             "excludedActions: every action is excluded; leave at least one", "excludedActions"
@@ -118,7 +124,7 @@ def _checked(request: RankRequest) -> Asked:
             "contextFeatures",
         )
     sent = [(action.id, action.features) for action in request.actions]
-    digest = digest_of(request.context or [], sent, open_ids)
+    digest = digest_of(request.context, sent, open_ids)
     return Asked(request, context, actions, frozenset(open_ids), digest)
 
 

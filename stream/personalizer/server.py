@@ -13,9 +13,9 @@ from online_models.policy.protocol import seeded
 from schemas import topics
 from schemas.personalizer import RankActivated, RankRewarded
 from stream import metrics
-from stream.collector.bodies import unpacked
+from stream.collector.answers import refusal_answer
 from stream.collector.refusals import RefusedRequestError
-from stream.collector.requests import RETRY_SOON_S, read_body, size_bytes_of
+from stream.collector.requests import plain_body, take_room
 from stream.kafka.intake import Intake, NotAcknowledgedError, Room
 from stream.lead.outputs import Output, rfc3339
 from stream.listening import Listener
@@ -28,7 +28,7 @@ BASE = "/personalizer/v1.0"
 KEY_HEADER = "Ocp-Apim-Subscription-Key"
 RETRY_LATER_S = 5
 LONGEST_EVENT_ID = 256
-CODES = {400: "BadRequest", 404: "ResourceNotFound", 503: "InternalServerError"}
+CODES = {400: "BadRequest", 503: "InternalServerError"}
 """What Azure Personalizer calls errors of a status; of others, their number."""
 
 
@@ -97,12 +97,7 @@ class PersonalizerServer:
             except RefusedRequestError as error:
                 code = CODES.get(error.status, str(error.status))
                 said = {"code": code, "message": str(error), "target": error.field}
-                body = orjson.dumps({"error": said})
-                response = web.Response(
-                    body=body, status=error.status, content_type="application/json"
-                )
-                if error.retry_after_s is not None:
-                    response.headers["Retry-After"] = str(error.retry_after_s)
+                response = refusal_answer(error, {"error": said})
             metrics.PERSONALIZER_REQUESTS.labels(endpoint, str(response.status)).inc()
             metrics.PERSONALIZER_SECONDS.observe(time.perf_counter() - started_s)
             return response
@@ -120,18 +115,9 @@ class PersonalizerServer:
                 f"{KEY_HEADER} is none of LEADSTREAM_PERSONALIZER_KEYS; send one of them",
                 KEY_HEADER,
             )
-        size_bytes = size_bytes_of(request, MAX_BODY_BYTES)
-        if not self._room.take(size_bytes):
-            raise RefusedRequestError(
-                429,
-                f"{self._room.taken_bytes:,} bytes are under way, at most "
-                f"{self._room.limit_bytes:,} (LEADSTREAM_COLLECT_IN_FLIGHT_BYTES); ask again later",
-                retry_after_s=RETRY_SOON_S,
-            )
+        size_bytes = take_room(request, self._room, MAX_BODY_BYTES)
         try:
-            body = await read_body(request, MAX_BODY_BYTES)
-            encoding = request.headers.get("Content-Encoding", "")
-            return await work(request, unpacked(body, encoding, MAX_BODY_BYTES))
+            return await work(request, await plain_body(request, MAX_BODY_BYTES))
         finally:
             self._room.give_back(size_bytes)
 

@@ -1,7 +1,6 @@
 """The deliverer as a process: Kafka at one end, the endpoints at the other, metrics beside it."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -14,6 +13,7 @@ from stream.expected import ExpectedError
 from stream.kafka.administration import TopicError
 from stream.kafka.authorization import check_rights
 from stream.kafka.clients import new_admin
+from stream.kafka.event_loop import told_to_end
 from stream.logs import fault_of
 from stream.rights import rights
 from stream.settings import Settings
@@ -75,9 +75,7 @@ class DelivererProcess:
         stream.kafka.administration.TopicError
             If a topic is missing, or is not partitioned as the others.
         """
-        told = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        told = told_to_end()
         user = self._settings.kafka_sasl_username
         await check_rights(self._settings, rights(self._settings, ("deliver",), user))
         await check_topics(self._settings)
