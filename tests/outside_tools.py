@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,9 +19,14 @@ def tool(name: str, folder: str, remedy: str) -> Path:
         Where ``.ci/run`` puts it, below the cache.
     """
     places = os.pathsep.join([os.environ.get("PATH", ""), str(cache_dir() / folder)])
-    if found := shutil.which(name, path=places):
-        return Path(found)
-    reason = f"there is no {name}: {remedy}"
+    found = shutil.which(name, path=places)
+    if found is None:
+        skip_outside_ci(f"there is no {name}: {remedy}")
+    return Path(found)
+
+
+def skip_outside_ci(reason: str) -> NoReturn:
+    """Skip the test; in CI, fail it."""
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(f"in CI no test may be skipped: {reason}")
     pytest.skip(reason)

@@ -1,6 +1,5 @@
 """What web pages load: small, sends what the collector takes, and only where it may."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from outside_tools import skip_outside_ci
 
 from stream.collector import server
 from stream.collector.collecting import Collector, Delivery
@@ -21,9 +21,7 @@ MOST_BYTES = 2_048
 
 def visited(folder: Path, scenario: str = "") -> dict[str, Any]:
     if shutil.which("node") is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("in CI no test may be skipped: node not found: install Node.js")
-        pytest.skip("node not found: install Node.js 20 or newer")
+        skip_outside_ci("node not found: install Node.js 20 or newer")
     file = folder / "leadstream.js"
     file.write_text(snippet(), encoding="utf-8")
     done = subprocess.run(
