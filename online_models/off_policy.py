@@ -54,7 +54,7 @@ def evaluate_policy(
     reward_model
         What predicts rewards for the direct and the doubly robust estimate.
     seed
-        Of the folds that the reward model is fitted across.
+        Of the folds that the reward model is fitted across, and of resamples.
 
     Returns
     -------
@@ -91,7 +91,7 @@ As evidence, the 1,000 logged decisions count as much as 500 of the policy's own
     best = doubly_robust(log, fitted)
     estimates = {
         "inverse_propensity": inverse_propensity(log),
-        "self_normalised": self_normalised(log),
+        "self_normalised": self_normalised(log, seed),
         "direct_method": direct_method(fitted),
         "doubly_robust": best,
     }

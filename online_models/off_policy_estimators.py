@@ -13,6 +13,7 @@ from online_models.reward_models import RewardModel
 FOLDS = 10
 CONFIDENCE = 0.95
 LEAST_SKEWNESS = 1e-6
+RESAMPLES = 999
 PLANNED = 1_000
 """Decisions at which the bound that may be looked at at any time is tightest."""
 
@@ -38,23 +39,47 @@ def inverse_propensity(log: CheckedLog) -> Estimate:
     return skewed_mean(log.weights * log.rewards)
 
 
-def self_normalised(log: CheckedLog) -> Estimate:
+def self_normalised(log: CheckedLog, seed: int) -> Estimate:
     r"""Estimate by the weighted mean :math:`\sum w_i r_i / \sum w_i`.
 
     It never leaves the range of the rewards, at the price of a bias that fades with the log's
-    length. The interval is that of the delta method, corrected for skewness. A log in which the
-    policy would never have done the same has no such mean: NaN.
+    length. The standard error is that of the delta method. As a few large weights move both sums,
+    the interval is the bootstrap's of the estimate over its standard error (bootstrap-t), drawn by
+    ``seed``. A log in which the policy would never have done the same has no such mean: NaN.
 
     References
     ----------
     Swaminathan and Joachims 2015, The self-normalized estimator for counterfactual learning.
+    Hall 1988, Theoretical comparison of bootstrap confidence intervals (Annals of Statistics 16).
     """
-    total = float(log.weights.sum())
-    if total == 0.0:
+    weights, rewards, count = log.weights, log.rewards, len(log.rewards)
+    sums = np.column_stack([weights, weights * rewards, *_squares(weights, rewards)])
+    value, error = (float(figure[0]) for figure in _ratio(sums.sum(axis=0, keepdims=True), count))
+    if math.isnan(value):
         return Estimate(math.nan, math.nan, math.nan, math.nan)
-    value = float((log.weights * log.rewards).sum()) / total
-    moved = skewed_mean(log.weights * (log.rewards - value) * len(log.rewards) / total)
-    return Estimate(value, value + moved.low, value + moved.high, moved.standard_error)
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((RESAMPLES, sums.shape[1]))
+    for row in drawn:
+        row[:] = np.bincount(generator.integers(count, size=count), minlength=count) @ sums
+    values, errors = _ratio(drawn, count)
+    known = errors > 0.0
+    if not known.any():
+        return Estimate(value, value, value, error)
+    tail = (1.0 - CONFIDENCE) / 2.0
+    low, high = np.quantile((values[known] - value) / errors[known], [1.0 - tail, tail])
+    return Estimate(value, value - float(low) * error, value - float(high) * error, error)
+
+
+def _squares(weights: Array, rewards: Array) -> Array:
+    return weights**2 * rewards ** np.arange(3)[:, None]
+
+
+def _ratio(sums: Array, count: int) -> tuple[Array, Array]:
+    """Return weighted means of ``count`` rewards, and their standard errors, by rows of sums."""
+    total, weighted, squares, once, twice = np.where(sums[:, :1] > 0.0, sums, math.nan).T
+    value = weighted / total
+    spread = np.maximum(0.0, twice - 2.0 * value * once + value**2 * squares)
+    return value, np.sqrt(spread * count / (count - 1.0)) / total
 
 
 class CrossFitted(NamedTuple):
